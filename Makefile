@@ -1,0 +1,62 @@
+# Each target sets up all that it needs. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+JOBS ?= $(shell nproc)
+
+.PHONY: help setup serve test lint format pytest clients bench bench-smoke conformance clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(STAMPS)/runtime: pyproject.toml deploy/constraints.txt
+	@mkdir -p $(STAMPS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11.")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Cannot make a virtual environment: on Debian, apt install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/runtime
+	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --group dev
+	@touch $@
+
+setup: $(STAMPS)/dev ## create .venv with the server and all that tests need
+
+serve: $(STAMPS)/runtime ## start the server on ./data
+	$(BIN)/s3front serve data
+
+clients: $(STAMPS)/dev ## install the S3 clients that tests drive (PyPI, npm, Debian)
+	deploy/packages/install-clients.sh
+
+lint: $(STAMPS)/dev ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy gateway sigv4 backends tests conformance bench
+	$(BIN)/lint-imports
+
+format: $(STAMPS)/dev ## let ruff format and mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+pytest: $(STAMPS)/dev clients ## all tests, in parallel
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -q
+
+bench-smoke: $(STAMPS)/dev
+	$(BIN)/python -m bench --seconds 30
+
+test: lint bench-smoke pytest ## lint, all tests, a short bench
+
+bench: $(STAMPS)/dev ## measure: CPU per operation, rate, latency
+	$(BIN)/python -m bench
+
+conformance: $(STAMPS)/dev clients ## real clients that must be compiled; writes conformance/report.md
+	$(BIN)/python -m conformance
+
+clean: ## remove what the targets made, but not ./data
+	rm -rf $(VENV) $(STAMPS) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
