@@ -1,0 +1,18 @@
+"""Whole bodies: all of them, of the size that was said, or an error."""
+
+from collections.abc import AsyncIterator
+
+from backends.errors import Damaged
+from backends.interface import Staged
+
+
+async def stage_whole(staged: Staged, body: AsyncIterator[bytes], size: int | None) -> None:
+    """Write all of ``body``. Damaged, at the first byte too many, if it has not ``size`` bytes."""
+    count = 0
+    async for piece in body:
+        count += len(piece)
+        if size is not None and count > size:
+            raise Damaged(f"the body is longer than {size} bytes")
+        await staged.write(piece)
+    if size is not None and count < size:
+        raise Damaged(f"the body ended after {count} of {size} bytes")

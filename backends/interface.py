@@ -1,0 +1,292 @@
+"""What every storage promises.
+
+A *path* is a relative name of ``/``-separated, non-empty segments in valid UTF-8; it is never an S3
+key: ``gateway.service`` chooses paths (``bucket/key`` where the storage can hold that name, else a
+name of its own under ``RESERVED``). A storage refuses with ``NameRefused`` what it cannot hold.
+
+Promises, tested for every storage by ``tests/backends/test_behaviour.py``:
+
+- a write is all or nothing: a short, failed or cancelled body leaves what was there before;
+- delete of nothing is no error;
+- listings are in UTF-8 byte order;
+- ``read`` fails before the first byte if nothing is there; closing it releases everything;
+- only ``StorageError`` is raised on purpose; every coroutine may be cancelled;
+- no method holds more than a few pieces of ``PIECE`` bytes in memory.
+
+A storage with ``Can.STAGE`` (its root is ours alone to rename in) writes in two steps, so that
+publishing can be decided by the catalog: bytes are *staged* under a name of their own, *sealed*
+(self-described, fingerprinted and, if the storage is durable, forced to the medium), and after the
+catalog has committed *placed* under their path by one rename. Staged bytes can be read by their
+staged name until they are placed.
+"""
+
+import abc
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from enum import Flag, auto
+
+from backends.errors import Unsupported
+
+RESERVED = ".s3front"
+"""First segment of every path that is S3front's own."""
+
+PIECE = 256 * 1024
+"""Preferred size in bytes of one piece of a streamed body."""
+
+
+MAX_DESCRIPTION = 64 * 1024
+"""Longest self-description in bytes."""
+
+
+class Can(Flag):
+    """What a storage does beyond the five verbs."""
+
+    NOTHING = 0
+    STAGE = auto()
+    """Has ``stage``, ``place``, ``staged`` and the sync verbs that go with them."""
+    PARTS_IN_PLACE = auto()
+    """Staged bytes may be written at any offset by several writers at once (sparse)."""
+    KERNEL_COPY = auto()
+    """``Staged.copy`` moves no byte through this process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Facts of a storage, in bytes."""
+
+    max_segment: int = 255
+    max_path: int = 4096
+    max_object: int = 5 * 1024**4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """Tells whether the bytes under a path are still those we stored.
+
+    ``stamp`` is opaque to all but the storage that made it (local: modification time in
+    nanoseconds, unique for each sealing). Equal fingerprints mean the same bytes.
+    """
+
+    size: int
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One stored thing: its path, fingerprint and time of last change (Unix nanoseconds)."""
+
+    path: str
+    fingerprint: Fingerprint
+    modified_ns: int
+    description: bytes | None = None
+    """The self-description given when it was sealed; None if it has none or it is void.
+
+    Told by ``stat`` (and ``Storage.staged_description``) only: a listing or an open reading, where
+    asking would cost as much as the rest, leaves it None.
+    """
+
+
+class Content(abc.ABC):
+    """An open reading of ``length`` bytes from offset ``first``. Must be closed."""
+
+    stored: Stored
+    first: int
+    length: int
+
+    @abc.abstractmethod
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes, once, in pieces of at most a few ``PIECE``; Damaged if they end early."""
+
+    def descriptor(self) -> int | None:
+        """A file descriptor that holds exactly these bytes at ``first`` (for sendfile), or None."""
+        return None
+
+    @abc.abstractmethod
+    async def aclose(self) -> None:
+        """Release everything. May be called more than once."""
+
+
+class Staged(abc.ABC):
+    """Bytes being written under a staged name; not visible under any path.
+
+    Used by one task at a time. Exactly one of ``seal``, ``keep`` or ``discard`` ends it; all three
+    release the descriptor. A ``seal`` or ``keep`` that fails or is cancelled discards. After a
+    ``write`` or ``copy`` that failed or was cancelled only ``discard`` is left: the others raise
+    Damaged. ``discard`` may be called at any time and again; after ``seal`` it removes the staged
+    bytes. One that is not exclusive never removes them: they belong to all who write into them,
+    and ``Storage.drop_staged`` is for whoever knows that none does.
+    """
+
+    name: str
+
+    @abc.abstractmethod
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append at the current offset. Raises Full, Denied or Unavailable."""
+
+    @abc.abstractmethod
+    async def copy(self, source: Content) -> None:
+        """Append the bytes of an open reading of the same storage, in the kernel if it can."""
+
+    @abc.abstractmethod
+    async def keep(self) -> int:
+        """Make what was written durable (if the storage is) and leave it staged, unsealed.
+
+        For parts. Returns the number of bytes this writer wrote or copied.
+        """
+
+    @abc.abstractmethod
+    async def seal(
+        self, describe: Callable[[Fingerprint], bytes], *, size: int | None = None
+    ) -> Fingerprint:
+        """Fix the bytes (cut to ``size`` if given), self-describe them, make them durable.
+
+        ``describe`` gets the final fingerprint and returns the description to keep with them.
+        Unsupported if that is longer than MAX_DESCRIPTION.
+        Damaged if there are fewer than ``size`` bytes. Unless exclusive, NotFound if nothing is
+        staged under the name.
+        """
+
+    @abc.abstractmethod
+    async def discard(self) -> None:
+        """Remove the staged bytes, if they are still staged. Never fails on absence.
+
+        Unavailable if the storage was closed meanwhile: the bytes then stay for the janitor.
+        """
+
+
+class Storage(abc.ABC):
+    """One configured place for bytes. Constructed by ``registry``; opened before use."""
+
+    can: Can = Can.NOTHING
+    limits: Limits = Limits()
+
+    async def open(self) -> None:
+        """Probe and prepare (reserved directory, folding of case and Unicode)."""
+
+    async def aclose(self) -> None:
+        """Release everything."""
+
+    # The five verbs.
+
+    @abc.abstractmethod
+    async def stat(self, path: str) -> Stored:
+        """What is stored under ``path``. NotFound if there is no regular object."""
+
+    @abc.abstractmethod
+    async def read(
+        self,
+        path: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        only_if: Fingerprint | None = None,
+    ) -> Content:
+        """Open bytes ``first`` to ``last`` (inclusive; None: to the end).
+
+        NotFound if nothing is there; Damaged if ``only_if`` is given and the fingerprint differs.
+        ``last`` beyond the end is cut to it; ``first`` beyond the end gives length 0.
+        """
+
+    @abc.abstractmethod
+    async def write(self, path: str, body: AsyncIterator[bytes], *, size: int | None) -> Stored:
+        """Store all of ``body`` under ``path``, replacing what was there, all or nothing.
+
+        If ``size`` is given and the body is shorter or longer, Damaged, and nothing changes.
+        """
+
+    @abc.abstractmethod
+    async def delete(self, path: str) -> None:
+        """Remove what is stored under ``path``; nothing there is no error."""
+
+    @abc.abstractmethod
+    def list(self, prefix: str = "", *, after: str = "") -> AsyncIterator[Stored]:
+        """Everything whose path starts with ``prefix`` and is greater than ``after``.
+
+        In UTF-8 byte order of the whole path; without what lies under ``RESERVED`` unless
+        ``prefix`` does.
+        """
+
+    # Declared: Can.STAGE. The sync ones run inside the catalog's commit, block on purpose and
+    # briefly, and are safe to call from any thread.
+
+    def claim(self, path: str) -> str:
+        """The name by which ``path`` is owned: equal for two paths the storage cannot tell apart.
+
+        The path itself on a storage that is exact; folded on one that folds case or Unicode.
+        """
+        return path
+
+    def natural(self, bucket: str, key: str) -> str | None:
+        """The path ``bucket/key`` if this storage can hold that name exactly, else None.
+
+        Pure: a question of spelling and length only (empty, ``.`` or ``..`` segments, a trailing
+        ``/``, control characters, over-long segments, buckets that look like ``RESERVED`` are
+        refused), but for names that the probed file system is known to give back altered.
+        """
+        raise Unsupported("natural names")
+
+    def stage(self, name: str, *, offset: int = 0, exclusive: bool = True) -> Staged:
+        """Begin writing staged bytes under ``name`` at ``offset``.
+
+        A name is 1 to 200 of ``A-Za-z0-9._-`` and begins with a letter or digit. ``exclusive``: it
+        must be new, else the first coroutine raises NameRefused. Without it an existing one is written into
+        (Can.PARTS_IN_PLACE). Nothing is done before the first coroutine is awaited.
+        """
+        raise Unsupported("staging")
+
+    async def staged(
+        self,
+        name: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        only_if: Fingerprint | None = None,
+    ) -> Content:
+        """As ``read``, of staged bytes."""
+        raise Unsupported("staging")
+
+    def staged_names(self) -> Sequence[str]:
+        """All staged names. Blocks; for recovery and the janitor."""
+        raise Unsupported("staging")
+
+    def staged_description(self, name: str) -> bytes | None:
+        """The description sealed with staged bytes, None if unsealed or gone. Blocks briefly."""
+        raise Unsupported("staging")
+
+    def folders(self) -> Sequence[str]:
+        """First-level folders other than RESERVED, in byte order. Blocks."""
+        raise Unsupported("staging")
+
+    def make_folder(self, name: str) -> None:
+        """Make the first-level folder of a bucket; being there is no error. Blocks briefly."""
+        raise Unsupported("staging")
+
+    def drop_folder(self, name: str) -> None:
+        """Remove the first-level folder of a bucket if it is empty. Blocks briefly."""
+        raise Unsupported("staging")
+
+    def prepare(self, path: str) -> bool:
+        """Whether ``path`` can take bytes now: parents are made, no directory is in the way.
+
+        Blocks briefly. False where a parent is a file or the path is a directory.
+        """
+        raise Unsupported("staging")
+
+    def place(self, name: str, path: str) -> bool:
+        """Move staged bytes to ``path``, replacing what is there, by one rename.
+
+        Blocks briefly. False if it could not be done; the bytes then stay staged and readable.
+        False also if nothing is staged under ``name``.
+        """
+        raise Unsupported("staging")
+
+    def remove(self, path: str, *, only_if: Fingerprint | None) -> bool:
+        """Unlink ``path`` if it holds those bytes, and parents left empty up to the bucket.
+
+        Blocks briefly. True if the path is free now, False if other bytes are there.
+        """
+        raise Unsupported("staging")
+
+    def drop_staged(self, name: str) -> None:
+        """Unlink staged bytes, if there. Blocks briefly."""
+        raise Unsupported("staging")

@@ -1,0 +1,189 @@
+"""The verbs of ``backends.interface`` over a directory."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from backends import naming
+from backends.bodies import stage_whole
+from backends.errors import NotFound, Unavailable
+from backends.interface import Can, Content, Fingerprint, Staged, Storage, Stored
+from backends.local.faults import translated
+from backends.local.opened import Opened
+from backends.local.opening import names_in
+from backends.local.probing import probe
+from backends.local.staging import LocalStaged
+from backends.local.threads import Pool
+from backends.local.walking import Walk
+
+
+class LocalStorage(Storage):
+    """A directory. See ``backends.local`` for the layout.
+
+    ``durable``: what ``seal``, ``keep`` and ``write`` return is on the medium (data and
+    attributes, names of staged bytes, after ``write`` also the path). ``place`` and ``remove`` are
+    not: after a crash bytes may be back under their staged name, or not gone; the catalog's
+    recovery repeats both.
+
+    Coroutines run on one event loop; the sync verbs may be called from any thread and are kept
+    apart from each other only by the catalog's lock.
+    """
+
+    can = Can.STAGE | Can.PARTS_IN_PLACE
+    if hasattr(os, "copy_file_range"):
+        can |= Can.KERNEL_COPY
+
+    def __init__(self, *, root: Path, durable: bool = True) -> None:
+        self._root = root
+        self._durable = durable
+        self._opened: Opened | None = None
+
+    async def open(self) -> None:
+        """Raises Denied, NameRefused or Unavailable with cause and remedy."""
+        if self._opened is not None:
+            return
+        pool = Pool()
+        opening = pool.start(_opened, self._root, pool, durable=self._durable)
+        try:
+            self._opened = await asyncio.shield(opening)
+        except BaseException:
+            await pool.aclose()
+            if opening.done() and opening.exception() is None:  # the wait was cancelled
+                await opening.result().aclose()
+            raise
+        self.limits = self._opened.facts.limits
+
+    async def aclose(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.aclose()
+
+    @property
+    def identity(self) -> str:
+        """What the storage was called when it was first opened (``.s3front/storage-id``)."""
+        return self._use.facts.identity
+
+    @property
+    def _use(self) -> Opened:
+        if self._opened is None:
+            raise Unavailable(f"the storage at {self._root} is not open")
+        return self._opened
+
+    # The five verbs.
+
+    async def stat(self, path: str) -> Stored:
+        naming.segments(path, self.limits)
+        use = self._use
+        return use.described(use.paths, path)
+
+    async def read(
+        self,
+        path: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        only_if: Fingerprint | None = None,
+    ) -> Content:
+        naming.segments(path, self.limits)
+        use = self._use
+        return use.content(use.paths, path, first=first, last=last, only_if=only_if)
+
+    async def write(self, path: str, body: AsyncIterator[bytes], *, size: int | None) -> Stored:
+        use = self._use
+        naming.segments(path, self.limits)
+        name = f"write-{secrets.token_hex(16)}"
+        staged = LocalStaged(use.workshop, name, offset=0, exclusive=True)
+        try:
+            await stage_whole(staged, body, size)
+            sealed = await staged.fix(None, size)
+            await use.pool.run(use.places.publish, name, path, durable=self._durable)
+        except BaseException:
+            await staged.discard()
+            raise
+        return Stored(path=path, fingerprint=sealed, modified_ns=int(sealed.stamp))
+
+    async def delete(self, path: str) -> None:
+        naming.segments(path, self.limits)
+        use = self._use
+        await use.pool.run(use.places.remove, path, only_if=None)
+
+    async def list(self, prefix: str = "", *, after: str = "") -> AsyncIterator[Stored]:
+        use = self._use
+        walk = Walk(use.paths, prefix, after)
+        while batch := await use.pool.run(walk.step):
+            for stored in batch:
+                yield stored
+
+    # Names.
+
+    def claim(self, path: str) -> str:
+        return self._use.facts.folding.claim(path)
+
+    def natural(self, bucket: str, key: str) -> str | None:
+        path = naming.natural(bucket, key, self.limits)
+        return path if path is not None and self._use.facts.folding.exact(path) else None
+
+    # Staging.
+
+    def stage(self, name: str, *, offset: int = 0, exclusive: bool = True) -> Staged:
+        return LocalStaged(
+            self._use.workshop, naming.staged_name(name), offset=offset, exclusive=exclusive
+        )
+
+    async def staged(
+        self,
+        name: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        only_if: Fingerprint | None = None,
+    ) -> Content:
+        use = self._use
+        naming.staged_name(name)
+        return use.content(use.bench, name, first=first, last=last, only_if=only_if)
+
+    def staged_names(self) -> Sequence[str]:
+        try:
+            return sorted(names_in(self._use.facts.staged))
+        except OSError as error:
+            raise translated(error, "list staged names") from error
+
+    def staged_description(self, name: str) -> bytes | None:
+        use = self._use
+        try:
+            return use.described(use.bench, naming.staged_name(name)).description
+        except NotFound:
+            return None
+
+    # These belong to the catalog's lock.
+
+    def folders(self) -> Sequence[str]:
+        return self._use.places.folders()
+
+    def make_folder(self, name: str) -> None:
+        self._use.places.make_folder(name)
+
+    def drop_folder(self, name: str) -> None:
+        self._use.places.drop_folder(name)
+
+    def prepare(self, path: str) -> bool:
+        naming.segments(path, self.limits)
+        return self._use.places.prepare(path)
+
+    def place(self, name: str, path: str) -> bool:
+        naming.staged_name(name)
+        naming.segments(path, self.limits)
+        return self._use.places.place(name, path)
+
+    def remove(self, path: str, *, only_if: Fingerprint | None) -> bool:
+        naming.segments(path, self.limits)
+        return self._use.places.remove(path, only_if=only_if)
+
+    def drop_staged(self, name: str) -> None:
+        self._use.places.drop_staged(naming.staged_name(name))
+
+
+def _opened(root: Path, pool: Pool, *, durable: bool) -> Opened:
+    return Opened(probe(root, durable=durable), pool, durable=durable)

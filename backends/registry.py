@@ -1,0 +1,63 @@
+"""The only list of backends: type name to constructor."""
+
+import difflib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.interface import Storage
+from backends.local.storage import LocalStorage
+from backends.memory import MemoryStorage
+
+Settings = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """A driver: the settings it needs and may have, and how to make a storage of them."""
+
+    make: Callable[[Settings], Storage]
+    needs: Collection[str] = ()
+    may: Collection[str] = ()
+
+
+def construct(type: str, settings: Settings) -> Storage:
+    """A storage, not yet opened, of a backend and its settings (without ``type`` itself).
+
+    ValueError, with cause and remedy, for an unknown type or setting, one that is missing, or a
+    value that cannot be.
+    """
+    backend = BACKENDS.get(type)
+    if backend is None:
+        raise ValueError(f"unknown storage type {type!r}{_nearest(type, BACKENDS)}")
+    known = {*backend.needs, *backend.may}
+    for name in settings:
+        if name not in known:
+            raise ValueError(f"a {type} storage has no setting {name!r}{_nearest(name, known)}")
+    for name in backend.needs:
+        if settings.get(name) is None or settings[name] == "":
+            raise ValueError(f"a {type} storage needs the setting {name!r}")
+    return backend.make(settings)
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(sorted(known)) or 'none'}"
+
+
+def _local(settings: Settings) -> Storage:
+    root = settings["root"]
+    if not isinstance(root, str | Path):
+        raise ValueError(f"root is a directory's name, not {root!r}")  # noqa: TRY004 (one error)
+    durability = settings.get("durability", "full")
+    if durability not in ("full", "relaxed"):
+        raise ValueError(f'durability is "full" or "relaxed", not {durability!r}')
+    return LocalStorage(root=Path(root).expanduser(), durable=durability == "full")
+
+
+BACKENDS: Mapping[str, Backend] = {
+    "local": Backend(make=_local, needs=("root",), may=("durability",)),
+    "memory": Backend(make=lambda _: MemoryStorage()),
+}

@@ -1,0 +1,62 @@
+"""The storages every behaviour test runs on, and small words for what the tests do with them."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from backends.interface import Can, Content, Fingerprint, Storage
+from backends.local import opened, probing
+from backends.local.opening import open_components
+from backends.local.storage import LocalStorage
+from backends.memory import MemoryStorage
+
+NewStorage = Callable[[], AbstractAsyncContextManager[Storage]]
+Make = Callable[[Path, pytest.MonkeyPatch], Storage]
+
+
+def make_plain_local(root: Path, patch: pytest.MonkeyPatch) -> Storage:
+    """As on a system without openat2, extended attributes and copy_file_range, not durable."""
+    patch.setattr(opened, "best_open", lambda _: open_components)
+    patch.setattr(probing, "_extended", lambda _: False)
+    patch.delattr(os, "copy_file_range", raising=False)
+    storage = LocalStorage(root=root, durable=False)
+    storage.can &= ~Can.KERNEL_COPY
+    return storage
+
+
+MAKE: dict[str, Make] = {
+    "memory": lambda _root, _patch: MemoryStorage(),
+    "local": lambda root, _patch: LocalStorage(root=root),
+    "plain-local": make_plain_local,
+}
+
+
+async def body(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+async def drained(content: Content) -> bytes:
+    """All bytes of an open reading, which is closed."""
+    try:
+        return b"".join([piece async for piece in content.chunks()])
+    finally:
+        await content.aclose()
+
+
+async def bytes_at(storage: Storage, path: str) -> bytes:
+    return await drained(await storage.read(path))
+
+
+async def sealed(storage: Storage, name: str, data: bytes, about: bytes = b"about") -> Fingerprint:
+    """Stage and seal ``data`` under ``name``."""
+    staged = storage.stage(name)
+    await staged.write(data)
+    return await staged.seal(lambda _: about, size=len(data))
+
+
+async def paths(storage: Storage, prefix: str = "", after: str = "") -> list[str]:
+    return [stored.path async for stored in storage.list(prefix, after=after)]
