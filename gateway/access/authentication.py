@@ -1,0 +1,80 @@
+"""From a request to a proved principal, or S3's refusal."""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+
+from gateway.access.doctor import Doctor
+from gateway.access.principals import Principal
+from gateway.access.secret_source import SecretSource
+from gateway.observe.event import RequestEvent
+from gateway.refusals import s3_refusal
+from gateway.s3.errors import S3Error
+from gateway.s3.message import Request
+from sigv4.canonical import Signable
+from sigv4.claim import Claim
+from sigv4.mechanism import claim_of
+from sigv4.refusal import Refusal
+from sigv4.verify import Verified, verify
+
+
+class Authentication:
+    """Proves who signed a request. Anonymous requests are refused."""
+
+    def __init__(
+        self,
+        secrets_of: SecretSource,
+        *,
+        now: Callable[[], datetime],
+        doctor: Doctor,
+        region: str | None = None,
+    ) -> None:
+        self._secrets = secrets_of
+        self._now = now
+        self._doctor = doctor
+        self._region = region
+        # An unknown key costs what a known one costs, so that timing tells nothing.
+        self._decoy = secrets.token_urlsafe(30)
+
+    def __call__(self, request: Request, event: RequestEvent) -> tuple[Principal, Verified]:
+        """The principal and what chunk signatures need.
+
+        Raises S3Error with S3's code for the first thing that is wrong. A failed signature of a
+        known key is diagnosed into ``event.hint``, for the log only.
+        """
+        signable = Signable(
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+        )
+        try:
+            claim = claim_of(signable)
+            if claim is None:
+                raise S3Error("AccessDenied")
+            event.access_key = claim.access_key
+            return self._prove(signable, claim, event)
+        except Refusal as refusal:
+            raise s3_refusal(refusal) from None
+
+    def _prove(
+        self, signable: Signable, claim: Claim, event: RequestEvent
+    ) -> tuple[Principal, Verified]:
+        secret = self._secrets.secret(claim.access_key)
+        now = self._now()
+        try:
+            verified = verify(signable, claim, secret or self._decoy, now=now, region=self._region)
+        except Refusal as refusal:
+            if secret is None:
+                raise unknown_key(claim.access_key) from None
+            if refusal.code == "SignatureDoesNotMatch":
+                event.hint = self._doctor.hint(signable, claim, secret, now=now)
+            raise
+        if secret is None:
+            raise unknown_key(claim.access_key)
+        return Principal(access_key=claim.access_key), verified
+
+
+def unknown_key(access_key: str) -> S3Error:
+    """S3's answer to an access key that does not exist."""
+    return S3Error("InvalidAccessKeyId", AWSAccessKeyId=access_key)

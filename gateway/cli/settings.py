@@ -1,0 +1,71 @@
+"""The settings on the command line: options from the model, refusals for people."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from gateway.settings.loader import Loaded, load
+from gateway.settings.model import Settings, named
+from gateway.settings.problems import SettingsError
+
+BAD_CONFIGURATION = 2
+
+Decorated = TypeVar("Decorated", bound=Callable[..., object])
+
+
+def with_settings(command: Decorated) -> Decorated:
+    """Add DIR, ``-c`` and one option for each setting that has a flag."""
+    for name in reversed(list(Settings.model_fields)):
+        how = named(name)
+        if how.flag is None:
+            continue
+        description = (Settings.model_fields[name].description or "").replace("`", "")
+        command = click.option(
+            how.flag,
+            name,
+            multiple=how.many,
+            metavar=name.upper(),
+            help=f"{description} [{how.env}]",
+        )(command)
+    command = click.option(
+        "-c",
+        "--config",
+        "file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Configuration file (TOML). [S3FRONT_CONFIG]",
+    )(command)
+    return click.argument(
+        "folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path)
+    )(command)
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were given, by field; a list given several times is one list."""
+    flags: dict[str, Any] = {}
+    for name, value in options.items():
+        if isinstance(value, tuple):
+            if value:
+                flags[name] = ",".join(value)
+        elif value is not None:
+            flags[name] = value
+    return flags
+
+
+def load_or_exit(folder: Path | None, file: Path | None, flags: dict[str, Any]) -> Loaded:
+    """The settings; prints what is wrong with them and exits 2."""
+    try:
+        return load(flags=flags, environ=os.environ, folder=folder, file=file)
+    except SettingsError as error:
+        refuse(error)
+
+
+def refuse(error: SettingsError) -> NoReturn:
+    """Print every problem and exit 2."""
+    click.echo(click.style("The settings cannot be used.", fg="red", bold=True), err=True)
+    for problem in error.problems:
+        key = click.style(problem.key, bold=True)
+        click.echo(f"  {key}: {problem.wrong} {problem.fix}", err=True)
+    raise SystemExit(BAD_CONFIGURATION)

@@ -1,0 +1,160 @@
+"""The composition root: settings to the application of one worker. Nothing else constructs these."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from backends import registry
+from backends.errors import StorageError
+from backends.interface import Storage
+from gateway.access.authentication import Authentication
+from gateway.access.authorization import Authorization
+from gateway.access.credentials import Credentials
+from gateway.access.doctor import Doctor
+from gateway.catalog.errors import CatalogError, NoSuchBucket
+from gateway.catalog.interface import Catalog
+from gateway.catalog.sqlite import SqliteCatalog
+from gateway.dispatch import Dispatcher
+from gateway.jobs import janitor
+from gateway.jobs.recovery import recover
+from gateway.s3.target import Domains
+from gateway.server.bootstrap import bootstrap
+from gateway.server.failure import Exit, StartError
+from gateway.service.context import Owner, Services
+from gateway.settings.model import Settings
+
+
+class S3:
+    """The S3 application of one worker: ``gateway.server.application.Application``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: Services,
+        dispatcher: Dispatcher,
+        pool: Executor,
+        *,
+        runs_jobs: bool,
+    ) -> None:
+        self._settings = settings
+        self._services = services
+        self._pool = pool
+        self._runs_jobs = runs_jobs
+        self._jobs: asyncio.Task[None] | None = None
+        self._opened = contextlib.AsyncExitStack()
+        self.answer = dispatcher.answer
+
+    async def open(self, *, first: bool) -> None:
+        services = self._services
+        for name, storage in services.storages.items():
+            try:
+                await storage.open()
+            except StorageError as error:
+                raise _storage_failed(name, error) from None
+            self._opened.push_async_callback(storage.aclose)
+        try:
+            await services.catalog.open()
+            self._opened.push_async_callback(services.catalog.aclose)
+            if first:
+                await recover(services.catalog, services.storages)
+                await bootstrap(services, self._settings)
+        except CatalogError as error:
+            raise StartError(
+                f"The catalog cannot be opened: {error}. Look at its file and the space left.",
+                exit=Exit.STORAGE_FAILED,
+            ) from None
+        except StorageError as error:
+            raise _storage_failed(services.default_storage, error) from None
+        if self._runs_jobs:
+            self._jobs = asyncio.create_task(janitor.run(services, janitor.JanitorRules()))
+
+    async def probe(self) -> None:
+        await self._services.catalog.buckets(limit=1)
+
+    async def bucket_exists(self, name: str) -> bool:
+        try:
+            await self._services.catalog.bucket(name)
+        except NoSuchBucket:
+            return False
+        return True
+
+    async def aclose(self) -> None:
+        if self._jobs is not None:
+            self._jobs.cancel()
+            await asyncio.gather(self._jobs, return_exceptions=True)
+        # The catalog first: finishing what it accepted moves bytes in the storages.
+        await self._opened.aclose()
+        self._pool.shutdown()
+
+
+def build(settings: Settings, credentials: Credentials, catalog: str, number: int) -> S3:
+    """Compose the application of worker ``number``. Raises StartError; opens nothing yet."""
+    durable = settings.durability == "full"
+    storages: dict[str, Storage] = {}
+    for name, storage in settings.storages.items():
+        options = dict(storage.options)
+        if "durability" in registry.BACKENDS[storage.type].may:
+            options.setdefault("durability", settings.durability)
+        try:
+            storages[name] = registry.construct(storage.type, options)
+        except ValueError as error:
+            raise StartError(
+                f"storages.{name}: {error}. Correct its settings.", exit=Exit.BAD_CONFIGURATION
+            ) from None
+    services = _services(
+        settings,
+        credentials,
+        SqliteCatalog(catalog, placings=storages, durable=durable),
+        storages,
+    )
+    pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="s3front-hash")
+    urls = [urlsplit(url) for url in settings.public_url]
+    dispatcher = Dispatcher(
+        services,
+        authentication=Authentication(
+            credentials,
+            now=lambda: datetime.now(UTC),
+            doctor=Doctor(
+                hosts=[*settings.domains, *(url.netloc for url in urls)],
+                ports=[
+                    port for port in (settings.listen.port, *(url.port for url in urls)) if port
+                ],
+                prefixes=[url.path for url in urls if url.path],
+            ),
+        ),
+        authorization=Authorization(root_access_key=credentials.root_access_key),
+        domains=Domains(settings.domains),
+        pool=pool,
+    )
+    return S3(settings, services, dispatcher, pool, runs_jobs=number == 0)
+
+
+def _services(
+    settings: Settings,
+    credentials: Credentials,
+    catalog: Catalog,
+    storages: dict[str, Storage],
+) -> Services:
+    return Services(
+        catalog=catalog,
+        storages=storages,
+        default_storage=settings.home,
+        region=settings.region,
+        owner=Owner(id=credentials.owner_id, display_name=credentials.owner_name),
+        now_ns=time.time_ns,
+        new_id=lambda: secrets.token_hex(16),
+        process=secrets.token_hex(4),
+    )
+
+
+def _storage_failed(name: str, error: StorageError) -> StartError:
+    return StartError(
+        f"storages.{name}: it cannot be used: {error}. Check its settings, then that uid "
+        f"{os.geteuid()} may read and write there.",
+        exit=Exit.STORAGE_FAILED,
+    )

@@ -1,0 +1,152 @@
+"""The data directories: made, probed and locked before anything runs."""
+
+import errno
+import fcntl
+import os
+import shlex
+import stat
+import tempfile
+from pathlib import Path
+
+from backends.interface import RESERVED
+from gateway.server.failure import Exit, StartError
+from gateway.settings.model import Settings
+
+LOCK_NAME = "s3front.lock"
+
+
+class Directories:
+    """Where the state is and what of it is ours alone, until ``close``.
+
+    ``state`` holds catalog and credentials, mode 0700; ``locks`` are descriptors of locked files,
+    to be inherited by workers: flock belongs to the open file, so a second server stays out until
+    the last worker is gone, even if the parent was killed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.locks: list[int] = []
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        try:
+            self.catalog, self.state = self._prepare(settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the locks and remove what was temporary."""
+        for descriptor in self.locks:
+            os.close(descriptor)
+        self.locks.clear()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def _prepare(self, settings: Settings) -> tuple[Path, Path]:
+        for storage in settings.storages.values():
+            if storage.type == "local":
+                root = Path(str(storage.options["root"]))
+                _make(root, 0o755)
+                _writable(root)
+                self._lock(_private(root / RESERVED))
+        if settings.catalog is not None:
+            catalog = Path(settings.catalog)
+            state = catalog.parent
+            if state.name == RESERVED:
+                _private(state)
+            _make(state, 0o700)
+            _writable(state)
+            self._lock(state)
+            return catalog, state
+        home = settings.storages[settings.home]
+        if home.type == "local":
+            state = Path(str(home.options["root"])) / RESERVED
+        else:
+            # Nothing outlives the process: neither should what is known about it.
+            self._temporary = tempfile.TemporaryDirectory(prefix="s3front-")
+            state = Path(self._temporary.name)
+        return state / "catalog.db", state
+
+    def _lock(self, folder: Path) -> None:
+        path = folder / LOCK_NAME
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _refused(path, error) from None
+        held = [os.fstat(one) for one in self.locks]
+        if any(os.path.samestat(os.fstat(descriptor), one) for one in held):
+            os.close(descriptor)
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise StartError(
+                f"Another S3front (pid {holder or 'unknown'}) uses {folder.parent}. "
+                "Stop it, or serve another directory.",
+                exit=Exit.FAILED,
+            ) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise StartError(
+                f"{path} cannot be locked: {error.strerror}. Put the data on a file system that "
+                "knows locks (flock).",
+                exit=Exit.STORAGE_FAILED,
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self.locks.append(descriptor)
+
+
+def _make(folder: Path, mode: int) -> None:
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise StartError(
+            f"{folder} is not a directory. Name a directory, or move that file away.",
+            exit=Exit.STORAGE_FAILED,
+        ) from None
+    except OSError as error:
+        raise _refused(folder, error) from None
+
+
+def _private(folder: Path) -> Path:
+    _make(folder, 0o700)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise StartError(
+            f"{folder} is a link, not a directory of its own. Remove it.", exit=Exit.STORAGE_FAILED
+        )
+    if status.st_mode & 0o077:
+        try:
+            folder.chmod(0o700)
+        except OSError as error:
+            raise _refused(folder, error) from None
+    return folder
+
+
+def _writable(folder: Path) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _refused(folder, error) from None
+
+
+def _refused(path: Path, error: OSError) -> StartError:
+    """What cannot be written, as whom, and the one line that puts it right."""
+    uid, gid = os.geteuid(), os.getegid()
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        fix = f"Fix: chown -R {uid}:{gid} {shlex.quote(str(there))}"
+    elif error.errno == errno.EROFS:
+        fix = "It is mounted read-only: mount it writable."
+    elif error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        fix = "Free some space."
+    else:
+        fix = "Check that path."
+    return StartError(
+        f"{path} is not writable for uid {uid} (gid {gid}): {error.strerror}. {fix}",
+        exit=Exit.STORAGE_FAILED,
+    )

@@ -1,0 +1,197 @@
+"""One worker process: ``python -m gateway.server.worker``, started by the supervisor only."""
+
+import asyncio
+import importlib
+import ipaddress
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import structlog
+
+from gateway.observe import log
+from gateway.observe.access_log import AccessLog
+from gateway.observe.event import RequestEvent
+from gateway.observe.sink import Sink
+from gateway.s3.message import Request, Response
+from gateway.server import orders, sockets
+from gateway.server.application import Application, Factory
+from gateway.server.failure import Exit, StartError
+from gateway.server.health import Health, State
+from gateway.server.tls import Certificate
+from gateway.settings.model import Settings
+from gateway.wire.limits import Limits
+from gateway.wire.listener import Listener
+
+_log = structlog.get_logger("s3front.worker")
+_INFLIGHT_S = 1.0
+
+
+class Worker:
+    """Composes, serves until told to stop, drains."""
+
+    def __init__(self, start: orders.Start, report: Callable[[orders.Report], None]) -> None:
+        self._start = start
+        self._report = report
+        self._settings = Settings.model_validate(start.settings)
+        self._stop = asyncio.Event()
+        self._in_flight: set[str] = set()
+        self._observers: list[Callable[[RequestEvent], None]] = []
+        self._background: list[asyncio.Task[None]] = []
+        self._certificate: Certificate | None = None
+
+    async def run(self) -> int:
+        """Serve; returns the exit code."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+        self._sink = log.stderr_sink()
+        try:
+            log.configure(
+                self._sink, form=self._settings.log_format, level=self._settings.log_level
+            )
+            return await self._serve()
+        except StartError as error:
+            self._report(orders.Report(kind="failed", message=str(error), exit=error.exit))
+            return error.exit
+        except Exception as error:  # noqa: BLE001 - told to the parent whole, whatever it is
+            _log.exception("worker failed", worker=self._start.number)
+            message = f"{type(error).__name__}: {error}"
+            self._report(orders.Report(kind="failed", message=message, exit=Exit.FAILED))
+            return Exit.FAILED
+        finally:
+            for task in self._background:
+                task.cancel()
+            await asyncio.gather(*self._background, return_exceptions=True)
+            self._sink.close()
+
+    async def _serve(self) -> int:
+        settings, start = self._settings, self._start
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            self._certificate = Certificate(settings.tls_cert, settings.tls_key)
+            self._run_beside(self._certificate.watch())
+        self._observe_with(self._sink)
+        # The parent may order to stop, or die, while the application is still opening.
+        self._run_beside(self._take_orders())
+        application = _factory(start.factory)(
+            settings, start.credentials, start.catalog, start.number
+        )
+        try:
+            await application.open(first=start.first)
+            await self._listen(application)
+        finally:
+            await application.aclose()
+        return 0
+
+    async def _listen(self, application: Application) -> None:
+        health = Health(probe=application.probe, bucket_exists=application.bucket_exists)
+
+        async def answer(request: Request, event: RequestEvent) -> Response:
+            self._in_flight.add(event.id)
+            return await application.answer(request, event)
+
+        listener = Listener(
+            answer,
+            site=health.answer,
+            limits=Limits(),
+            observe=self._observe,
+            trusted_proxies=[
+                ipaddress.ip_network(network) for network in self._settings.trusted_proxies
+            ],
+        )
+        sock = sockets.listening(self._start.family, (self._start.host, self._start.port))
+        await listener.start(sock, self._certificate.context if self._certificate else None)
+        health.state = State.READY
+        self._report(orders.Report(kind="ready"))
+        await self._stop.wait()
+        health.state = State.DRAINING
+        await sockets.empty_accept_queue(sock)
+        await listener.drain(self._settings.drain_seconds)
+
+    def _observe(self, event: RequestEvent) -> None:
+        self._in_flight.discard(event.id)
+        for observer in self._observers:
+            observer(event)
+
+    def _observe_with(self, sink: Sink) -> None:
+        self._access_log = AccessLog(sink, log.access_form(self._settings.log_format, sink))
+        self._observers.append(self._access_log.write)
+        if self._start.metrics:
+            # Imported here and not above: the library decides on import where its values live.
+            from gateway.observe.metrics import Metrics, number_this_worker  # noqa: PLC0415
+
+            number_this_worker(self._start.number)
+            metrics = Metrics()
+            self._observers.append(metrics.observe)
+            self._run_beside(self._tell_inflight(metrics.set_inflight))
+
+    async def _tell_inflight(self, tell: Callable[[int], None]) -> None:
+        while True:
+            tell(len(self._in_flight))
+            await asyncio.sleep(_INFLIGHT_S)
+
+    async def _take_orders(self) -> None:
+        """Obey the parent; when it is gone, stop."""
+        reader = asyncio.StreamReader(limit=2**22)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(0, "rb", buffering=0)
+        )
+        while not self._stop.is_set():
+            line = await reader.readline()
+            order, settings = orders.read_order(line) if line else ("drain", None)
+            if order == "drain":
+                self._stop.set()
+            elif settings is not None:
+                self._reload(settings)
+
+    def _reload(self, settings: Settings) -> None:
+        self._settings = settings
+        log.configure(self._sink, form=settings.log_format, level=settings.log_level)
+        self._access_log.reconfigure(log.access_form(settings.log_format, self._sink))
+        if self._certificate is not None:
+            self._certificate.reload(settings.tls_cert, settings.tls_key)
+
+    def _run_beside(self, work: "asyncio._CoroutineLike[None]") -> None:
+        self._background.append(asyncio.get_running_loop().create_task(work))
+
+
+def _factory(name: str) -> Factory:
+    module, _, function = name.partition(":")
+    factory: Factory = getattr(importlib.import_module(module), function)
+    return factory
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop  # noqa: PLC0415 - not there on every platform
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def main() -> int:
+    """Read the order from standard input, serve, drain."""
+    # The terminal sends these to all its processes; the parent decides what is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    reports = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        start = orders.read_start(0)
+    except EOFError:
+        return Exit.FAILED
+
+    def report(what: orders.Report) -> None:
+        try:
+            os.write(reports, orders.report_line(what))
+        except BrokenPipeError:
+            return  # the parent is gone; the end of standard input says so too
+
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        return runner.run(Worker(start, report).run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The parts of settings: lists, storages, buckets; and how a value is refused."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from backends import registry
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def refusal(wrong: str, fix: str, *, key: str = "") -> PydanticCustomError:
+    """A validation error that knows its fix and, where the field does not tell it, its key.
+
+    None of the texts may hold a secret.
+    """
+    return PydanticCustomError("refused", "{wrong}", {"wrong": wrong, "fix": fix, "key": key})
+
+
+def split(value: object) -> object:
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(split)]
+
+
+class StorageSettings(BaseModel):
+    """One configured use of a backend. What else a type takes is in ``options``."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str = Field(description="Type of the storage: one of the known backends.")
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """All but the type, as configured. May hold secrets."""
+        return self.model_extra or {}
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return [("type", self.type)]
+
+    @field_validator("type")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        known = sorted(registry.BACKENDS)
+        if value not in known:
+            raise refusal(
+                f"there is no storage type {value!r}.", f"Known types: {', '.join(known)}."
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _takes_these(self) -> "StorageSettings":
+        backend = registry.BACKENDS[self.type]
+        takes = {*backend.needs, *backend.may}
+        for name in self.options:
+            if name not in takes:
+                listed = ", ".join(sorted(takes)) or "nothing else"
+                raise refusal(
+                    f"a storage of type {self.type!r} takes no {name!r}.",
+                    f"Remove it; besides type it takes: {listed}.",
+                )
+        for name in backend.needs:
+            if not self.options.get(name):
+                raise refusal(f"{name!r} is missing.", f"A storage of type {self.type!r} needs it.")
+        return self
+
+
+class BucketSettings(BaseModel):
+    """A bucket that is created at start if it is not there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name of the bucket.")
+    storage: str | None = Field(
+        default=None, description="Storage of its objects; without it the default storage."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("name")
+    @classmethod
+    def _legal(cls, value: str) -> str:
+        if ":" in value:
+            raise refusal(
+                f"{value!r} asks for an access rule, which this version does not have.",
+                f"Write {value.partition(':')[0]!r}; buckets are private.",
+            )
+        if not _BUCKET.fullmatch(value) or ".." in value or is_ip(value):
+            raise refusal(
+                f"{value!r} is no legal bucket name.",
+                "Use 3 to 63 lower-case letters, digits, hyphens and dots, starting and ending "
+                "with a letter or digit.",
+            )
+        return value
+
+
+def is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,31 @@
+"""For all tests: nothing may block an event loop but the functions named here."""
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+# They block on purpose and briefly: a call shorter than the hop to a thread.
+MAY_BLOCK = {
+    "backends/local/placing.py": {
+        "folders",
+        "make_folder",
+        "drop_folder",
+        "prepare",
+        "place",
+        "remove",
+        "drop_staged",
+    },
+    "backends/local/storage.py": {"staged_names"},
+    "backends/local/staging.py": {"unlink_staged"},
+    "backends/local/attributes.py": {"forget"},
+}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_blocks_a_loop() -> Iterator[None]:
+    with blockbuster_ctx(["gateway", "sigv4", "backends"]) as blockbuster:
+        for function in blockbuster.functions.values():
+            for file, names in MAY_BLOCK.items():
+                function.can_block_in(file, names)
+        yield

@@ -1,0 +1,131 @@
+"""Data directories: made, private, locked, and refused with cause and fix."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.server.directories import Directories
+from gateway.server.failure import StartError
+from gateway.settings.model import Settings
+
+
+def settings(root: Path, **more: Any) -> Settings:
+    return Settings.model_validate(
+        {"storages": {"disk": {"type": "local", "root": str(root)}}, **more}
+    )
+
+
+def test_the_directory_is_made_and_its_state_is_private(tmp_path: Path) -> None:
+    directories = Directories(settings(tmp_path / "a" / "data"))
+    state = tmp_path / "a" / "data" / ".s3front"
+    assert directories.state == state
+    assert directories.catalog == state / "catalog.db"
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    directories.close()
+
+
+def test_a_state_that_others_can_enter_is_closed_to_them(tmp_path: Path) -> None:
+    (tmp_path / ".s3front").mkdir(mode=0o755)
+    Directories(settings(tmp_path)).close()
+    assert stat.S_IMODE((tmp_path / ".s3front").stat().st_mode) == 0o700
+
+
+def test_a_catalog_elsewhere_takes_the_keys_with_it(tmp_path: Path) -> None:
+    catalog = tmp_path / "var" / "catalog.db"
+    directories = Directories(settings(tmp_path / "data", catalog=f"sqlite://{catalog}"))
+    assert directories.catalog == catalog
+    assert directories.state == catalog.parent
+    assert stat.S_IMODE(catalog.parent.stat().st_mode) == 0o700
+    assert len(directories.locks) == 2
+    directories.close()
+
+
+def test_a_folder_for_the_catalog_that_exists_keeps_its_mode(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir(mode=0o755)
+    Directories(settings(tmp_path / "data", catalog=f"{folder}/c.db")).close()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+def test_memory_leaves_nothing_behind() -> None:
+    directories = Directories(Settings.model_validate({"storages": {"m": {"type": "memory"}}}))
+    state = directories.state
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    directories.close()
+    assert not state.exists()
+
+
+def test_a_directory_is_locked_until_it_is_closed(tmp_path: Path) -> None:
+    first = Directories(settings(tmp_path))
+    with pytest.raises(StartError, match=rf"\(pid {os.getpid()}\) uses {tmp_path}.*Stop it"):
+        Directories(settings(tmp_path))
+    first.close()
+    Directories(settings(tmp_path)).close()
+
+
+def test_every_local_storage_is_locked(tmp_path: Path) -> None:
+    two = {
+        "storages": {
+            "a": {"type": "local", "root": str(tmp_path / "a")},
+            "b": {"type": "local", "root": str(tmp_path / "b")},
+        },
+        "default_storage": "a",
+    }
+    first = Directories(Settings.model_validate(two))
+    with pytest.raises(StartError, match=str(tmp_path / "b")):
+        Directories(settings(tmp_path / "b"))
+    first.close()
+
+
+def test_a_file_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match=r"file is not a directory. Name a directory") as caught:
+        Directories(settings(tmp_path / "file"))
+    assert caught.value.exit == 3
+
+
+def test_a_state_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / ".s3front").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StartError, match="is a link") as caught:
+        Directories(settings(tmp_path / "data"))
+    assert caught.value.exit == 3
+
+
+_AS_NOBODY = """
+import os, sys
+from gateway.server.directories import Directories
+from gateway.server.failure import StartError
+from gateway.settings.model import Settings
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+root = sys.argv[1]
+try:
+    Directories(Settings.model_validate({"storages": {"d": {"type": "local", "root": root}}}))
+except StartError as error:
+    print(int(error.exit), error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
+def test_a_root_that_is_not_ours_is_told_with_uid_and_one_line_to_fix_it(tmp_path: Path) -> None:
+    for folder in (*reversed(tmp_path.parents), tmp_path):
+        if folder.stat().st_uid == os.geteuid() and str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    root = tmp_path / "da ta"
+    root.mkdir(mode=0o755)
+    said = subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY, str(root)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ).stdout
+    assert said.startswith("3 ")
+    assert "is not writable for uid 65534 (gid 65534): Permission denied." in said
+    assert f"Fix: chown -R 65534:65534 '{root}'" in said
