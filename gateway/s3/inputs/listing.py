@@ -1,0 +1,35 @@
+"""Inputs of the two object listings. Page sizes are at most 1,000, whatever is asked for."""
+
+from gateway.s3.fields import header, path, query, request_input
+from gateway.s3.parsers import exactly_true, page_size, url_encoding
+
+MAX_KEYS = 1000
+_OWNER = "x-amz-expected-bucket-owner"
+
+
+@request_input
+class ListObjects:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html"""
+
+    bucket: str = path("Bucket")
+    delimiter: str | None = query("delimiter", default=None)
+    encoding_type: str | None = query("encoding-type", url_encoding, default=None)
+    marker: str | None = query("marker", default=None)
+    max_keys: int = query("max-keys", page_size(MAX_KEYS), default=MAX_KEYS)
+    prefix: str | None = query("prefix", default=None)
+    expected_bucket_owner: str | None = header(_OWNER, default=None)
+
+
+@request_input
+class ListObjectsV2:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"""
+
+    bucket: str = path("Bucket")
+    delimiter: str | None = query("delimiter", default=None)
+    encoding_type: str | None = query("encoding-type", url_encoding, default=None)
+    max_keys: int = query("max-keys", page_size(MAX_KEYS), default=MAX_KEYS)
+    prefix: str | None = query("prefix", default=None)
+    continuation_token: str | None = query("continuation-token", default=None)
+    fetch_owner: bool = query("fetch-owner", exactly_true, default=False)
+    start_after: str | None = query("start-after", default=None)
+    expected_bucket_owner: str | None = header(_OWNER, default=None)

@@ -1,0 +1,75 @@
+"""A request and an answer as plain values, between the wire and everything above it."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+
+class Scope(Enum):
+    """What an operation is about."""
+
+    SERVICE = "service"
+    BUCKET = "bucket"
+    OBJECT = "object"
+
+
+class Body(Protocol):
+    """The bytes of a request as they arrive, once."""
+
+    @property
+    def length(self) -> int | None:
+        """Content-Length, or None if the body is chunked by HTTP. 0 if there is none."""
+
+    async def read(self) -> bytes:
+        """The next piece, b"" at the end. The first call sends 100 Continue if it is awaited.
+
+        Raises S3Error IncompleteBody if the connection ends early and RequestTimeout if the
+        client stalls.
+        """
+
+
+class Stream(Protocol):
+    """The bytes of an answer, sent in pieces or from a file. Closed by the wire in any case."""
+
+    first: int
+    length: int
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """All ``length`` bytes, once."""
+
+    def descriptor(self) -> int | None:
+        """A file descriptor holding the bytes from ``first`` on, or None."""
+
+    async def aclose(self) -> None:
+        """Release everything."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One HTTP request. ``path`` and ``query`` are raw, as sent (query without ``?``).
+
+    ``headers``: lower-case names; duplicates joined by ``,``; text is UTF-8 with surrogateescape.
+    The wire has refused what is ambiguous (several Host, Content-Length, Authorization …).
+    """
+
+    id: str
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: Body
+    peer: str
+    """Address of the client; of the one a trusted proxy names, behind such a proxy."""
+    secure: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Response:
+    """One HTTP answer. The wire adds Date, Server, x-amz-request-id and Content-Length."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | Stream = b""
+    close: bool = False
+    """Close the connection after it (the request's body was not read)."""
