@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup serve test lint format pytest clients bench bench-smoke conformance clean
+.PHONY: help setup serve test lint format pytest clients bench bench-smoke conformance docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ format: $(STAMPS)/dev ## let ruff format and mend
 
 pytest: $(STAMPS)/dev clients ## all tests, in parallel
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -q
+
+docs: $(STAMPS)/dev ## write the generated tables of README.md
+	$(BIN)/python -m tests.house.readme_tables
 
 bench-smoke: $(STAMPS)/dev
 	$(BIN)/python -m bench --seconds 30

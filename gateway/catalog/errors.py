@@ -1,0 +1,48 @@
+"""All that a catalog may raise on purpose.
+
+CatalogError
+├── NoSuchBucket      gone, or replaced by another of the same name since it was looked up
+├── BucketExists
+├── BucketNotEmpty    it holds objects (or uploads, which it does not count)
+├── NoSuchKey         a change of an object that is not there
+├── NoSuchUpload      never was, aborted, completed, or being completed
+├── ConditionFailed   the condition of a write does not hold (412)
+├── ConditionConflict the condition met a concurrent change (409)
+└── CatalogUnavailable the catalog failed; the outcome of a write is unknown
+"""
+
+
+class CatalogError(Exception):
+    """Base of the closed set."""
+
+
+class NoSuchBucket(CatalogError):
+    """There is no such bucket."""
+
+
+class BucketExists(CatalogError):
+    """A bucket of that name exists."""
+
+
+class BucketNotEmpty(CatalogError):
+    """The bucket still holds objects."""
+
+
+class NoSuchKey(CatalogError):
+    """There is no such current object."""
+
+
+class NoSuchUpload(CatalogError):
+    """There is no such open upload."""
+
+
+class ConditionFailed(CatalogError):
+    """The condition of a write does not hold."""
+
+
+class ConditionConflict(CatalogError):
+    """The condition of a write met a concurrent change."""
+
+
+class CatalogUnavailable(CatalogError):
+    """The catalog failed; the outcome of a write is unknown."""

@@ -1,0 +1,276 @@
+"""What every catalog promises.
+
+- Each mutating method is one transaction: all or nothing, durable when it returns (as the durability
+  setting says), isolated from every other process that uses the catalog.
+- Reads see every write that was acknowledged before they began, in any process.
+- Nothing but ``CatalogError`` is raised on purpose. A coroutine that is cancelled may or may not
+  have happened.
+
+Publishing (DESIGN: commit first, place after). Bytes are sealed under a staged name before
+``publish`` is called. Inside one transaction the catalog decides conditions and ownership of paths
+and writes the row, which names both the staged name and the path; after the commit, still under
+the same lock that orders writers, it calls ``Placing.place``. A crash in between leaves the bytes
+staged and the row pointing at them: readers try the path, then the staged name, and take the one
+whose fingerprint is the row's; recovery places them. So an acknowledged object is never torn, and
+what was not acknowledged is never half visible.
+
+A path is owned by at most one location in any state. Removing marks the old location *doomed* in the
+same transaction; a doomed path blocks reuse until ``Placing.remove`` has seen the bytes gone.
+"""
+
+import abc
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from backends.interface import Fingerprint
+from gateway.catalog.records import (
+    ALWAYS,
+    Bucket,
+    Completed,
+    Condition,
+    Entry,
+    Location,
+    Page,
+    Part,
+    Upload,
+    Version,
+)
+
+
+class Placing(Protocol):
+    """The verbs of ``backends.interface.Storage`` that a commit calls. All block briefly."""
+
+    def claim(self, path: str) -> str: ...
+    def prepare(self, path: str) -> bool: ...
+    def place(self, name: str, path: str) -> bool: ...
+    def remove(self, path: str, *, only_if: Fingerprint | None) -> bool: ...
+    def drop_staged(self, name: str) -> None: ...
+    def make_folder(self, name: str) -> None: ...
+    def drop_folder(self, name: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Where an attempt at a part may write: at ``offset`` of the upload's shared staged file, or
+    (None) to a staged file of its own."""
+
+    offset: int | None
+
+
+class Catalog(abc.ABC):
+    """Buckets, objects, uploads. ``storages`` are known by name when it is constructed."""
+
+    @abc.abstractmethod
+    async def open(self) -> None:
+        """Create or migrate the schema (O(1)), start the committer."""
+
+    @abc.abstractmethod
+    async def aclose(self) -> None:
+        """Finish what was accepted, release everything."""
+
+    # Buckets
+
+    @abc.abstractmethod
+    async def create_bucket(self, name: str, *, region: str, storage: str, now_ns: int) -> Bucket:
+        """Raises BucketExists."""
+
+    @abc.abstractmethod
+    async def delete_bucket(self, name: str) -> None:
+        """Raises NoSuchBucket, BucketNotEmpty. Open uploads do not count and are aborted."""
+
+    @abc.abstractmethod
+    async def bucket(self, name: str) -> Bucket:
+        """Raises NoSuchBucket."""
+
+    @abc.abstractmethod
+    async def buckets(self, *, prefix: str = "", after: str = "", limit: int) -> Sequence[Bucket]:
+        """Up to ``limit`` buckets by name, greater than ``after``."""
+
+    # Objects
+
+    @abc.abstractmethod
+    async def get(self, bucket: Bucket, key: str) -> Version | None:
+        """The current version, or None."""
+
+    @abc.abstractmethod
+    async def list(
+        self,
+        bucket: Bucket,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str = "",
+        limit: int,
+    ) -> Page:
+        """Up to ``limit`` keys and common prefixes greater than ``after``, in UTF-8 byte order.
+
+        A key with ``delimiter`` after ``prefix`` is rolled up into its common prefix (which ends with
+        the delimiter). A common prefix counts as one item; it is given only if it is greater
+        than ``after``, and ``after`` equal to a common prefix skips all keys under it. Cost is
+        O(items), however many keys a prefix hides. ``limit`` 0 gives no items and more=False.
+        """
+
+    @abc.abstractmethod
+    async def publish(
+        self,
+        bucket: Bucket,
+        version: Version,
+        *,
+        only_if: Condition = ALWAYS,
+        upload: str | None = None,
+        completed: Completed | None = None,
+    ) -> Version:
+        """Make sealed bytes the current version of its key.
+
+        ``version.location`` names the staged bytes and, in ``path``, the natural path wanted
+        (``natural=True``), or (``natural=False``) a path of our own that is free by construction.
+        If the natural path is owned by another location or ``prepare`` refuses it, the version gets
+        the shadow path ``shadow_path(staged)`` instead. ``sequence`` is raised above the
+        current one if it is not greater. With ``upload`` (and ``completed``) the upload's rows are
+        removed and its completion remembered in the same transaction; it must be ``completing``.
+        Returns the version as it was stored. Raises NoSuchBucket, NoSuchUpload, ConditionFailed,
+        NoSuchKey (``only_if.etags`` and no such object); then nothing has changed and the caller
+        still owns the staged bytes.
+        """
+
+    @abc.abstractmethod
+    async def remove(self, bucket: Bucket, key: str, *, only_if: Condition = ALWAYS) -> bool:
+        """Remove the current version and its bytes. False if there was none.
+
+        Raises NoSuchBucket, ConditionFailed; NoSuchKey if ``only_if.etags`` is given and there is
+        no such object.
+        """
+
+    @abc.abstractmethod
+    async def set_tags(self, bucket: Bucket, key: str, tags: Sequence[tuple[str, str]]) -> Version:
+        """Replace the tags of the current version; nothing else of it changes. Raises NoSuchKey."""
+
+    @abc.abstractmethod
+    async def replace_facts(
+        self, bucket: Bucket, version: Version, *, only_if: Condition
+    ) -> Version:
+        """CopyObject onto itself: same bytes and location, new headers, metadata, tags, class, times.
+
+        Raises NoSuchKey, or ConditionConflict if the current sequence is not
+        ``version.sequence``; the stored sequence is a greater one.
+        """
+
+    # Multipart uploads
+
+    @abc.abstractmethod
+    async def start_upload(self, upload: Upload) -> None:
+        """Raises NoSuchBucket."""
+
+    @abc.abstractmethod
+    async def upload(self, bucket: Bucket, key: str, upload_id: str) -> Upload:
+        """Raises NoSuchUpload (also if it belongs to another key)."""
+
+    @abc.abstractmethod
+    async def uploads(
+        self,
+        bucket: Bucket,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after_key: str = "",
+        after_id: str = "",
+        limit: int,
+    ) -> tuple[Sequence[Upload | str], bool]:
+        """Open uploads by key, then time of initiation, with common prefixes, as ``list``.
+
+        Greater than ``after_key``; with ``after_id``, also those of ``after_key`` itself
+        that come after that upload. The flag tells whether more is left.
+        """
+
+    @abc.abstractmethod
+    async def claim_part(self, upload_id: str, number: int, attempt: str, size: int) -> Claim:
+        """Decide where an attempt at a part writes. Raises NoSuchUpload.
+
+        In place only for the first attempt ever at this number, if its size fits the upload's
+        ``part_size`` (set by the first claim; a smaller part may only be the last).
+        """
+
+    @abc.abstractmethod
+    async def put_part(self, upload_id: str, part: Part) -> None:
+        """Record a finished part, replacing an earlier one of that number, whose own staged file is
+        dropped. Raises NoSuchUpload; the caller then drops its staged bytes."""
+
+    @abc.abstractmethod
+    async def parts(
+        self, upload_id: str, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Part]:
+        """Finished parts by number, greater than ``after``."""
+
+    @abc.abstractmethod
+    async def begin_complete(self, upload_id: str) -> bool:
+        """Close the upload against writers. Raises NoSuchUpload (also if already completing).
+
+        Returns whether attempts in place are still unfinished (their writers may still write into
+        the shared staged file, which must then not be published).
+        """
+
+    @abc.abstractmethod
+    async def reopen_upload(self, upload_id: str) -> None:
+        """Undo ``begin_complete`` after a failed completion."""
+
+    @abc.abstractmethod
+    async def abort_upload(self, bucket: Bucket, key: str, upload_id: str) -> None:
+        """Remove the upload, its parts and their staged bytes. Raises NoSuchUpload."""
+
+    @abc.abstractmethod
+    async def completed(self, bucket: Bucket, key: str, upload_id: str) -> Completed | None:
+        """What a finished upload became, for at least a day."""
+
+    # Recovery and the janitor
+
+    @abc.abstractmethod
+    async def recover(self) -> None:
+        """At start, before any writer: finish removals of doomed locations, reopen uploads that
+        were being completed."""
+
+    @abc.abstractmethod
+    async def finish_removals(self) -> int:
+        """Try again to remove the bytes of doomed locations, at any time. Returns how many are
+        still there (their paths stay blocked)."""
+
+    @abc.abstractmethod
+    async def stale_uploads(self, *, before_ns: int, limit: int) -> Sequence[tuple[Bucket, Upload]]:
+        """Uploads initiated before that time."""
+
+    @abc.abstractmethod
+    async def forget_completed(self, *, before_ns: int) -> int:
+        """Drop what is remembered of uploads completed before that time; returns how many."""
+
+    @abc.abstractmethod
+    def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:
+        """All current objects in order, paged; no read transaction is held between pages."""
+
+
+def shadow_path(staged: str) -> str:
+    """The path of our own for staged bytes that cannot have their natural one.
+
+    Fixed length for our staged names, unique as they are, never reused.
+    """
+    return f".s3front/o/{staged[-2:]}/{staged}"
+
+
+def upload_file(upload_id: str) -> str:
+    """Staged name of the file in which an upload's parts lie in place."""
+    return f"upload-{upload_id}"
+
+
+def part_file(upload_id: str, number: int, attempt: str) -> str:
+    """Staged name of a part that has its own file."""
+    return f"part-{upload_id}-{number}-{attempt}"
+
+
+__all__ = [
+    "Catalog",
+    "Claim",
+    "Location",
+    "Placing",
+    "part_file",
+    "shadow_path",
+    "upload_file",
+]

@@ -1,0 +1,172 @@
+"""The values a catalog keeps. Keys are str (valid UTF-8, at most 1,024 bytes), times Unix ns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from backends.interface import Fingerprint
+
+NULL_VERSION = "null"
+"""Version id of objects in buckets that never had versioning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """A bucket. ``generation`` grows with each change of its configuration."""
+
+    id: int
+    name: str
+    created_ns: int
+    region: str
+    storage: str
+    """Name of the storage new objects go to."""
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksum:
+    """``algorithm`` and ``type`` as S3 spells them; ``value`` base64, with ``-N`` if composite."""
+
+    algorithm: str
+    type: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where the bytes of one version are.
+
+    They are under ``path`` or, until placed, staged under ``staged``; whichever matches
+    ``fingerprint``. ``natural`` says that ``path`` is the preferred ``bucket/key``.
+    """
+
+    storage: str
+    path: str
+    staged: str | None
+    fingerprint: Fingerprint
+    natural: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartFact:
+    """Size and checksum of one part of a completed multipart upload."""
+
+    number: int
+    size: int
+    checksum: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a key: everything S3 can ask about it."""
+
+    key: str
+    version_id: str = NULL_VERSION
+    sequence: int
+    """Orders the versions of one key; microseconds, raised where needed to grow per key."""
+    size: int
+    etag: str
+    """Without quotes."""
+    modified_ns: int
+    storage_class: str = "STANDARD"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Standard headers to answer with, by lower-case name (content-type, cache-control …)."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """User metadata, names lower-case without ``x-amz-meta-``."""
+    tags: Sequence[tuple[str, str]] = ()
+    checksum: Checksum | None = None
+    parts: Sequence[PartFact] = ()
+    location: Location
+
+    @property
+    def checksums(self) -> Mapping[str, str]:
+        """The checksum as answers have it: value by algorithm, empty if there is none."""
+        return {} if self.checksum is None else {self.checksum.algorithm: self.checksum.value}
+
+
+class Entry(NamedTuple):
+    """What a listing tells of one current object. A tuple, since a page makes a thousand of them."""
+
+    key: str
+    size: int
+    etag: str
+    modified_ns: int
+    storage_class: str
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Entries and common prefixes, merged in UTF-8 byte order: str is a common prefix.
+
+    ``more`` tells whether anything is left after the last item.
+    """
+
+    items: Sequence[Entry | str]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What must hold of the current object when a write is decided.
+
+    ``absent``: If-None-Match: *. ``etags``: If-Match, unquoted, ``*`` for any. ``size`` and
+    ``modified_s`` (Unix seconds): the further conditions of a conditional delete.
+    """
+
+    absent: bool = False
+    etags: Sequence[str] = ()
+    size: int | None = None
+    modified_s: int | None = None
+
+
+ALWAYS = Condition()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A multipart upload in progress."""
+
+    id: str
+    bucket_id: int
+    key: str
+    initiated_ns: int
+    storage: str
+    storage_class: str = "STANDARD"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: Sequence[tuple[str, str]] = ()
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
+    part_size: int | None = None
+    """Set by the first claim; parts of this size may lie in place in one staged file."""
+    completing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One uploaded part. ``offset`` is set if it lies in place in the upload's shared staged file."""
+
+    number: int
+    attempt: str
+    """Random; tells attempts at one number apart. Names the staged file if not in place."""
+    size: int
+    etag: str
+    modified_ns: int
+    checksum: str | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """What a finished upload became, kept so that completing again gives the same answer."""
+
+    upload_id: str
+    bucket_id: int
+    key: str
+    version_id: str
+    etag: str
+    checksum: Checksum | None = None
+    parts: Sequence[tuple[int, str]] = ()
+    """Numbers and ETags that were asked for."""

@@ -1,0 +1,17 @@
+"""The catalog in one SQLite file, for one machine with one or several worker processes.
+
+Reads run on the event loop's thread over one connection, statement by statement: each sees all that
+was committed before it, in any process, and costs microseconds. Writes go through one committer
+thread for each process: jobs in batches, one transaction a batch under a fair lock between
+processes, then the renames and removals that the rows promise.
+
+One file each: ``schema`` the tables, ``connection`` how they are opened, ``filesystem`` where they
+may lie, ``lock`` turns between processes, ``generation`` the counter that caches are held against,
+``ledger`` what a transaction can do, ``committer`` the thread, ``encoding`` rows to records,
+``locations`` who owns which path, ``buckets``, ``objects``, ``listing``, ``uploads``, ``parts`` the
+statements, ``catalog`` the interface.
+"""
+
+from gateway.catalog.sqlite.catalog import SqliteCatalog
+
+__all__ = ["SqliteCatalog"]

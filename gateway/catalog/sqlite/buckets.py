@@ -1,0 +1,128 @@
+"""Buckets: rows, and the cache of them that the generation guards."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from apsw import Connection
+
+from backends.errors import Unsupported
+from gateway.catalog.errors import BucketExists, BucketNotEmpty, NoSuchBucket
+from gateway.catalog.records import Bucket
+from gateway.catalog.sqlite import uploads
+from gateway.catalog.sqlite.generation import Generation
+from gateway.catalog.sqlite.ledger import Transaction
+
+COLUMNS = "b.id, b.name, b.created_ns, b.region, b.storage, b.generation"
+_MOST_CACHED = 4_096
+_LOOK_UP = f"SELECT {COLUMNS} FROM buckets b WHERE b.name = ?"  # noqa: S608 - constants
+_PAGE = (
+    f"SELECT {COLUMNS} FROM buckets b "  # noqa: S608 - constants
+    "WHERE b.name > ? AND b.name >= ? AND b.name < ? ORDER BY b.name LIMIT ?"
+)
+
+
+def bucket_of(row: tuple[Any, ...]) -> Bucket:
+    """The bucket that a row of COLUMNS tells."""
+    id, name, created_ns, region, storage, generation = row
+    return Bucket(
+        id=id,
+        name=name,
+        created_ns=created_ns,
+        region=region,
+        storage=storage,
+        generation=generation,
+    )
+
+
+class BucketCache:
+    """Buckets by name, as true as a look-up: the generation is compared at each question."""
+
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
+        self._as_of: int | None = None
+        self._buckets: dict[str, Bucket] = {}
+
+    def get(self, reader: Connection, name: str) -> Bucket:
+        """Raises NoSuchBucket, apsw.Error."""
+        now = self._generation.read()
+        if now is None or now != self._as_of:
+            self._buckets.clear()
+            self._as_of = now
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = look_up(reader, name)
+            if now is not None and len(self._buckets) < _MOST_CACHED:
+                self._buckets[name] = bucket
+        return bucket
+
+
+def look_up(reader: Connection, name: str) -> Bucket:
+    """Raises NoSuchBucket, apsw.Error."""
+    row = reader.execute(_LOOK_UP, (name,)).fetchone()
+    if row is None:
+        raise NoSuchBucket(name)
+    return bucket_of(row)
+
+
+def page(reader: Connection, prefix: str, after: str, limit: int) -> Sequence[Bucket]:
+    """As ``Catalog.buckets``."""
+    rows = reader.execute(_PAGE, (after, prefix, f"{prefix}\U0010ffff", limit))
+    return [bucket_of(row) for row in rows]
+
+
+def create(transaction: Transaction, name: str, region: str, storage: str, now_ns: int) -> Bucket:
+    """As ``Catalog.create_bucket``; its folder is made after the commit."""
+    if transaction.row("SELECT 1 FROM buckets WHERE name = ?", (name,)) is not None:
+        raise BucketExists(name)
+    transaction.ledger.changes_buckets = True
+    transaction.execute(
+        "INSERT INTO buckets(name, created_ns, region, storage) VALUES(?, ?, ?, ?)",
+        (name, now_ns, region, storage),
+    )
+    placing = transaction.ledger.placing(storage)
+    if placing is not None:
+
+        def make() -> None:
+            # A storage without folders has none to make.
+            try:
+                placing.make_folder(name)
+            except Unsupported:
+                return
+
+        transaction.after_commit(make)
+    return Bucket(
+        id=transaction.ledger.connection.last_insert_rowid(),
+        name=name,
+        created_ns=now_ns,
+        region=region,
+        storage=storage,
+    )
+
+
+def delete(transaction: Transaction, name: str) -> None:
+    """As ``Catalog.delete_bucket``; its folder is dropped after the commit."""
+    row = transaction.row("SELECT id, storage FROM buckets WHERE name = ?", (name,))
+    if row is None:
+        raise NoSuchBucket(name)
+    id, storage = row
+    if transaction.row(
+        "SELECT 1 WHERE EXISTS(SELECT 1 FROM objects WHERE bucket_id = ?1) "
+        "OR EXISTS(SELECT 1 FROM versions WHERE bucket_id = ?1)",
+        (id,),
+    ):
+        raise BucketNotEmpty(name)
+    ledger = transaction.ledger
+    ledger.changes_buckets = True
+    transaction.execute("DELETE FROM buckets WHERE id = ?", (id,))
+    ledger.buckets.pop(id, None)
+    uploads.abandon(transaction, id)
+    placing = ledger.placing(storage)
+    if placing is not None:
+
+        def drop() -> None:
+            try:
+                placing.drop_folder(name)
+            except Unsupported:
+                return
+
+        transaction.after_commit(drop)

@@ -1,0 +1,306 @@
+"""The interface over one SQLite file."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import apsw
+from apsw import Connection
+
+from gateway.catalog.errors import CatalogError, CatalogUnavailable
+from gateway.catalog.interface import Catalog, Claim, Placing
+from gateway.catalog.records import (
+    ALWAYS,
+    Bucket,
+    Completed,
+    Condition,
+    Entry,
+    Page,
+    Part,
+    Upload,
+    Version,
+)
+from gateway.catalog.sqlite import (
+    buckets,
+    connection,
+    listing,
+    locations,
+    objects,
+    parts,
+    schema,
+    uploads,
+)
+from gateway.catalog.sqlite.committer import Committer
+from gateway.catalog.sqlite.filesystem import refuse_network
+from gateway.catalog.sqlite.generation import Generation
+from gateway.catalog.sqlite.ledger import Ledger, Transaction
+from gateway.catalog.sqlite.lock import FairLock
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PAUSES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Between tries of a read that met another process repairing the WAL after a crash."""
+
+_PAGE = 1_000
+
+
+class SqliteCatalog(Catalog):
+    """One file, used by any number of processes of one machine, by one loop in each."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, placings: Mapping[str, Placing], durable: bool
+    ) -> None:
+        """``path`` in an existing directory that is ours alone; ``placings`` are open before this is.
+
+        ``durable``: a write is on the medium when it returns. Else it survives the end of the
+        process, not of the machine.
+        """
+        self._path = Path(path).absolute()
+        self._placings = placings
+        self._durable = durable
+        self._committer = Committer(self._open_files)
+        self._reader: Connection | None = None
+        self._cache: buckets.BucketCache | None = None
+        self._opened: tuple[Connection, Generation] | None = None
+
+    async def open(self) -> None:
+        """CatalogUnavailable, with cause and fix, if it cannot be used."""
+        await self._committer.start()
+        if self._opened is not None:
+            self._reader, generation = self._opened
+            self._cache = buckets.BucketCache(generation)
+
+    async def aclose(self) -> None:
+        await self._committer.finish()
+        self._cache = None
+        # Before the writer, which closes in its own thread and, as the last, writes the WAL back.
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        await self._committer.aclose()
+
+    # Buckets
+
+    async def create_bucket(self, name: str, *, region: str, storage: str, now_ns: int) -> Bucket:
+        return await self._write(buckets.create, name, region, storage, now_ns)
+
+    async def delete_bucket(self, name: str) -> None:
+        await self._write(buckets.delete, name)
+
+    async def bucket(self, name: str) -> Bucket:
+        cache = self._cache
+        if cache is None:
+            raise CatalogUnavailable("the catalog is not open")
+        return await self._read(cache.get, name)
+
+    async def buckets(self, *, prefix: str = "", after: str = "", limit: int) -> Sequence[Bucket]:
+        return await self._read(buckets.page, prefix, after, limit)
+
+    # Objects
+
+    async def get(self, bucket: Bucket, key: str) -> Version | None:
+        return await self._read(objects.get, bucket, key)
+
+    async def list(
+        self,
+        bucket: Bucket,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str = "",
+        limit: int,
+    ) -> Page:
+        return await self._read(
+            listing.page, bucket.id, prefix=prefix, delimiter=delimiter, after=after, limit=limit
+        )
+
+    async def publish(
+        self,
+        bucket: Bucket,
+        version: Version,
+        *,
+        only_if: Condition = ALWAYS,
+        upload: str | None = None,
+        completed: Completed | None = None,
+    ) -> Version:
+        return await self._write(
+            objects.publish,
+            bucket,
+            version,
+            only_if=only_if,
+            upload=upload,
+            completed=completed,
+        )
+
+    async def remove(self, bucket: Bucket, key: str, *, only_if: Condition = ALWAYS) -> bool:
+        return await self._write(objects.remove, bucket, key, only_if)
+
+    async def set_tags(self, bucket: Bucket, key: str, tags: Sequence[tuple[str, str]]) -> Version:
+        return await self._write(objects.set_tags, bucket, key, tuple(tags))
+
+    async def replace_facts(
+        self, bucket: Bucket, version: Version, *, only_if: Condition
+    ) -> Version:
+        return await self._write(objects.replace_facts, bucket, version, only_if)
+
+    # Multipart uploads
+
+    async def start_upload(self, upload: Upload) -> None:
+        await self._write(uploads.start, upload)
+
+    async def upload(self, bucket: Bucket, key: str, upload_id: str) -> Upload:
+        return await self._read(uploads.get, bucket, key, upload_id)
+
+    async def uploads(
+        self,
+        bucket: Bucket,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after_key: str = "",
+        after_id: str = "",
+        limit: int,
+    ) -> tuple[Sequence[Upload | str], bool]:
+        return await self._read(
+            uploads.page,
+            bucket,
+            prefix=prefix,
+            delimiter=delimiter,
+            after=(after_key, after_id),
+            limit=limit,
+        )
+
+    async def claim_part(self, upload_id: str, number: int, attempt: str, size: int) -> Claim:
+        return await self._write(parts.claim, upload_id, number, attempt, size)
+
+    async def put_part(self, upload_id: str, part: Part) -> None:
+        await self._write(parts.put, upload_id, part)
+
+    async def parts(
+        self, upload_id: str, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Part]:
+        return await self._read(parts.page, upload_id, after, limit)
+
+    async def begin_complete(self, upload_id: str) -> bool:
+        return await self._write(uploads.begin_complete, upload_id)
+
+    async def reopen_upload(self, upload_id: str) -> None:
+        await self._write(uploads.reopen, upload_id)
+
+    async def abort_upload(self, bucket: Bucket, key: str, upload_id: str) -> None:
+        await self._write(uploads.abort, bucket, key, upload_id)
+
+    async def completed(self, bucket: Bucket, key: str, upload_id: str) -> Completed | None:
+        return await self._read(uploads.completed, bucket, key, upload_id)
+
+    # Recovery and the janitor
+
+    async def recover(self) -> None:
+        await self._write(uploads.reopen_all)
+        await self._write(uploads.abandon_all)
+        await self.finish_removals()
+
+    async def finish_removals(self) -> int:
+        left, after = 0, ("", "")
+        while True:
+            next, still = await self._write(locations.finish_removals, after)
+            left += still
+            if next is None:
+                return left
+            after = next
+
+    async def stale_uploads(self, *, before_ns: int, limit: int) -> Sequence[tuple[Bucket, Upload]]:
+        rows = await self._read(uploads.stale, before_ns, limit)
+        return [(buckets.bucket_of(row[-6:]), uploads.upload_of(row[:-6])) for row in rows]
+
+    async def forget_completed(self, *, before_ns: int) -> int:
+        forgotten = 0
+        while True:
+            some = await self._write(uploads.forget, before_ns, _PAGE)
+            forgotten += some
+            if some < _PAGE:
+                return forgotten
+
+    async def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:
+        after, more = "", True
+        while more:
+            page = await self.list(bucket, after=after, limit=_PAGE)
+            for item in page.items:
+                if isinstance(item, Entry):
+                    yield item
+                    after = item.key
+            more = page.more
+            await asyncio.sleep(0)
+
+    # How
+
+    async def _write(
+        self,
+        work: Callable[Concatenate[Transaction, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        return await self._committer.run(lambda transaction: work(transaction, *args, **kwargs))
+
+    async def _read(
+        self,
+        query: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        for pause in _PAUSES_S:
+            reader = self._reader
+            if reader is None:
+                raise CatalogUnavailable("the catalog is not open")
+            try:
+                return query(reader, *args, **kwargs)
+            except apsw.BusyError:
+                await asyncio.sleep(pause)
+            except apsw.Error as error:
+                raise CatalogUnavailable(f"a read failed: {error}") from error
+        raise CatalogUnavailable("a read found the catalog busy for too long")
+
+    def _open_files(self) -> tuple[FairLock, Ledger]:
+        """In the committer's thread."""
+        with contextlib.ExitStack() as undo:
+            try:
+                refuse_network(self._path)
+                lock = FairLock(self._path)
+                undo.callback(lock.close)
+                generation = self._shared(undo)
+                with lock:
+                    writer = connection.open_writer(self._path, durable=self._durable)
+                    undo.callback(writer.close)
+                    schema.migrate(writer)
+                    reader = connection.open_reader(self._path)
+                    undo.callback(reader.close)
+                    generation.begin()
+                    generation.end()
+            except (OSError, apsw.Error) as error:
+                raise CatalogUnavailable(
+                    f"{str(self._path)!r} cannot be opened: {error}"
+                ) from error
+            undo.pop_all()
+        self._opened = reader, generation
+        return lock, Ledger(writer, self._placings, generation)
+
+    def _shared(self, undo: contextlib.ExitStack) -> Generation:
+        library = connection.library()
+        alone = library < connection.FIXED
+        try:
+            generation = Generation(self._path, alone=alone)
+        except CatalogError as error:
+            found, fixed = (".".join(map(str, v)) for v in (library, connection.FIXED))
+            raise CatalogUnavailable(
+                f"{error}, and SQLite {found} can corrupt a file that several processes write"
+                f" (the WAL-reset bug, mended in {fixed}): run one worker, or upgrade apsw to"
+                f" {fixed} or later"
+                if alone
+                else f"{error} alone, with a SQLite older than {fixed}: stop it, or upgrade its apsw"
+            ) from None
+        undo.callback(generation.close)
+        return generation

@@ -1,0 +1,61 @@
+"""A counter shared by the processes of one machine, against which they hold their caches."""
+
+import contextlib
+import fcntl
+import mmap
+import os
+from pathlib import Path
+
+from gateway.catalog.errors import CatalogUnavailable
+
+_SIZE = 8
+
+
+class Generation:
+    """Eight bytes that all processes map. Even: nothing is being changed; odd: something is.
+
+    A writer makes it odd before its transaction commits and even after, both under the catalog's
+    lock. What was read while it had one even value is true as long as it has that value; while it is
+    odd nothing is kept. A writer that dies in between leaves it odd: caches are off until the
+    next change or start, never wrong.
+    """
+
+    def __init__(self, path: Path, *, alone: bool) -> None:
+        """``path`` of the catalog. Held as long as it is open: by all, or ``alone`` by one only.
+
+        CatalogUnavailable if another process holds it and either of the two is to be alone.
+        """
+        self._file = os.open(f"{path}-generation", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+            try:
+                fcntl.flock(self._file, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CatalogUnavailable("another process uses the catalog") from None
+            if os.fstat(self._file).st_size < _SIZE:
+                os.ftruncate(self._file, _SIZE)
+            self._map = mmap.mmap(self._file, _SIZE)
+            self._value = memoryview(self._map).cast("Q")
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def read(self) -> int | None:
+        """The value, None while something is being changed."""
+        value = self._value[0]
+        return None if value & 1 else value
+
+    def begin(self) -> None:
+        """Something is about to be committed. The caller has the catalog's lock."""
+        self._value[0] |= 1
+
+    def end(self) -> None:
+        """It has been committed, or not. The caller has the catalog's lock."""
+        self._value[0] = ((self._value[0] | 1) + 1) & (1 << 64) - 1
+
+    def close(self) -> None:
+        """Unmap and let go."""
+        self._value.release()
+        with contextlib.suppress(BufferError):
+            self._map.close()
+        os.close(self._file)

@@ -1,0 +1,161 @@
+"""What a job sees: its transaction, the storages, and what is to be done after the commit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apsw import Connection
+
+from gateway.catalog.errors import NoSuchBucket
+from gateway.catalog.interface import Placing
+from gateway.catalog.records import Bucket
+from gateway.catalog.sqlite.generation import Generation
+
+Row = tuple[Any, ...]
+Work = Callable[["Transaction"], Any]
+
+_AT_ONCE = 256
+"""Staged names dropped after one commit; the rest follows after later ones."""
+
+# Upper case, composed and decomposed letters, a compatibility letter: whatever a storage folds, it
+# folds something of this.
+_SPELLINGS = "Ab/\u00c9E\u0301/\ufb01\u212b"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A doomed location whose bytes have been seen gone: its row may go."""
+
+    storage: str
+    claim: str
+    size: int
+    stamp: str
+
+
+class Ledger:
+    """The writing connection of this process and what goes with it. Committer thread only."""
+
+    def __init__(
+        self, connection: Connection, placings: Mapping[str, Placing], generation: Generation
+    ) -> None:
+        self.connection = connection
+        self.generation = generation
+        self.gone: list[Gone] = []
+        self.doomed: set[tuple[str, str]] = set()
+        """Storage and claim of what this transaction has doomed: not to be touched before commit."""
+        self.buckets: dict[int, str] = {}
+        """Names by id, as this transaction has read them."""
+        self.changes_buckets = False
+        self._placings = placings
+        self._folds: dict[str, bool] = {}
+        self._clearing = 0
+
+    def begin(self) -> None:
+        """Begin a transaction, with the rows of what is gone already deleted. apsw.BusyError."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.doomed.clear()
+        self.buckets.clear()
+        self.changes_buckets = False
+        self._clearing = len(self.gone)
+        for gone in self.gone:
+            self.connection.execute(
+                "DELETE FROM locations WHERE storage = ? AND claim = ? AND stamp = ? "
+                "AND fingerprint_size = ? AND state = 'doomed'",
+                (gone.storage, gone.claim, gone.stamp, gone.size),
+            )
+
+    def commit(self) -> None:
+        """Commit; raises apsw.Error, and the transaction is then to be rolled back."""
+        if self.changes_buckets:
+            self.generation.begin()
+        try:
+            self.connection.execute("COMMIT")
+            del self.gone[: self._clearing]
+        finally:
+            if self.changes_buckets:
+                self.generation.end()
+
+    def roll_back(self) -> None:
+        """Undo the transaction, if there still is one."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def placing(self, storage: str) -> Placing | None:
+        """The storage of that name, None if it is no longer configured."""
+        return self._placings.get(storage)
+
+    def folds(self, storage: str, placing: Placing) -> bool:
+        """Whether the storage confuses different names."""
+        known = self._folds.get(storage)
+        if known is None:
+            known = self._folds[storage] = placing.claim(_SPELLINGS) != _SPELLINGS
+        return known
+
+    def close(self) -> None:
+        """Close the connection, which writes the WAL back if it is the last. Blocks."""
+        self.connection.close()
+        self.generation.close()
+
+
+class Transaction:
+    """One job's part of a batch: its statements, all or none, and what follows the commit."""
+
+    __slots__ = ("execute", "following", "ledger", "settling")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.execute = ledger.connection.execute
+        self.settling: list[Callable[[], None]] = []
+        self.following: list[Work] = []
+
+    def row(self, statement: str, bindings: Row = ()) -> Row | None:
+        """The first row, None if there is none."""
+        return self.execute(statement, bindings).fetchone()
+
+    def rows(self, statement: str, bindings: Row = ()) -> list[Row]:
+        """All rows."""
+        return self.execute(statement, bindings).fetchall()
+
+    def changed(self, statement: str, bindings: Row = ()) -> int:
+        """Execute, and tell how many rows changed."""
+        self.execute(statement, bindings)
+        return self.ledger.connection.changes()
+
+    def after_commit(self, settle: Callable[[], None]) -> None:
+        """Have ``settle`` called once the batch is committed, in order, under the lock."""
+        self.settling.append(settle)
+
+    def later(self, work: Work) -> None:
+        """Have ``work`` done as a job of its own once this one is committed. A crash forgets it."""
+        self.following.append(work)
+
+    def bucket_name(self, id: int) -> str | None:
+        """Name of the bucket of that id, None if there is none (any more)."""
+        names = self.ledger.buckets
+        name = names.get(id)
+        if name is None:
+            row = self.row("SELECT name FROM buckets WHERE id = ?", (id,))
+            if row is None:
+                return None
+            name = names[id] = row[0]
+        return name
+
+    def require(self, bucket: Bucket) -> None:
+        """NoSuchBucket unless it is still the one that was looked up."""
+        if self.bucket_name(bucket.id) != bucket.name:
+            raise NoSuchBucket(bucket.name)
+
+    def drop_staged(self, storage: str, names: Sequence[str]) -> None:
+        """Drop staged bytes that nobody refers to any more, after the commit, in bounded pieces."""
+        placing = self.ledger.placing(storage)
+        if placing is None or not names:
+            return
+        now, rest = names[:_AT_ONCE], names[_AT_ONCE:]
+
+        def drop(placing: Placing = placing) -> None:
+            for name in now:
+                placing.drop_staged(name)
+
+        self.after_commit(drop)
+        if rest:
+            self.later(lambda next: next.drop_staged(storage, rest))

@@ -1,0 +1,187 @@
+"""Who owns which path, and what becomes of bytes that nobody owns any more.
+
+On a storage that tells all names apart the path ``bucket/key`` can be owned by that key's current
+version, which is looked up anyway, or by a row of ``locations``. On one that confuses names the
+claims of current versions are kept in a column with a unique index.
+"""
+
+from backends.errors import StorageError
+from backends.interface import Fingerprint
+from gateway.catalog.interface import Placing, shadow_path
+from gateway.catalog.records import Location
+from gateway.catalog.sqlite.ledger import Gone, Ledger, Transaction
+
+_PIECE = 256
+
+
+def decide(
+    transaction: Transaction, bucket_id: int, key: bytes, wanted: Location, old: Location | None
+) -> tuple[Location, str | None]:
+    """The location that a new version of ``key`` gets, and what goes into its column ``claim``.
+
+    The wanted one if it is not natural; else the wanted one if nobody else owns its path and the
+    storage is prepared to take it; else the shadow path of its staged name.
+    """
+    placing = transaction.ledger.placing(wanted.storage)
+    if not wanted.natural or placing is None:
+        return wanted, None
+    claim = placing.claim(wanted.path)
+    folds = transaction.ledger.folds(wanted.storage, placing)
+    replaces = old is not None and (old.storage, old.path) == (wanted.storage, wanted.path)
+    free = replaces or (
+        _unowned(transaction, wanted.storage, claim)
+        and not (folds and _owned_by_another(transaction, wanted.storage, claim, bucket_id, key))
+        and _prepared(placing, wanted.path)
+    )
+    if free:
+        return wanted, claim if folds else None
+    staged = wanted.staged
+    if staged is None:
+        raise ValueError("a version is published from staged bytes")
+    shadow = Location(
+        storage=wanted.storage,
+        path=shadow_path(staged),
+        staged=staged,
+        fingerprint=wanted.fingerprint,
+        natural=False,
+    )
+    return shadow, None
+
+
+def _unowned(transaction: Transaction, storage: str, claim: str) -> bool:
+    row = transaction.row(
+        "SELECT state, path, staged, fingerprint_size, stamp FROM locations "
+        "WHERE storage = ? AND claim = ?",
+        (storage, claim),
+    )
+    if row is None:
+        return True
+    state, path, staged, size, stamp = row
+    if state != "doomed" or (storage, claim) in transaction.ledger.doomed:
+        return False
+    # Doomed by an earlier transaction: its bytes are mostly gone, the row only waits for the next
+    # batch of the process that removed them.
+    location = Location(
+        storage=storage, path=path, staged=staged, fingerprint=Fingerprint(size=size, stamp=stamp)
+    )
+    placing = transaction.ledger.placing(storage)
+    if placing is None or not _removed(placing, location):
+        return False
+    transaction.execute("DELETE FROM locations WHERE storage = ? AND claim = ?", (storage, claim))
+    return True
+
+
+def _owned_by_another(
+    transaction: Transaction, storage: str, claim: str, bucket_id: int, key: bytes
+) -> bool:
+    row = transaction.row(
+        "SELECT bucket_id, key FROM objects WHERE storage = ? AND claim = ?", (storage, claim)
+    )
+    return row is not None and row != (bucket_id, key)
+
+
+def _prepared(placing: Placing, path: str) -> bool:
+    try:
+        return placing.prepare(path)
+    except StorageError:
+        return False
+
+
+def settle(transaction: Transaction, new: Location, old: Location | None) -> None:
+    """After the commit: place the bytes of ``new``, remove those of ``old``. Dooms ``old`` now if it
+    has a path of its own."""
+    if new.staged is not None:
+        placing, staged = transaction.ledger.placing(new.storage), new.staged
+        if placing is not None:
+            transaction.after_commit(lambda: _place(placing, staged, new.path))
+    if old is None:
+        return
+    if (old.storage, old.path) != (new.storage, new.path):
+        doom(transaction, old)
+    elif old.staged is not None and old.staged != new.staged:
+        # The rename replaces the old bytes, if they ever were placed.
+        transaction.drop_staged(old.storage, [old.staged])
+
+
+def _place(placing: Placing, staged: str, path: str) -> None:
+    # Another job of the batch may just have removed the last file beside it, and the folder.
+    if not placing.place(staged, path) and placing.prepare(path):
+        placing.place(staged, path)
+
+
+def doom(transaction: Transaction, location: Location) -> None:
+    """Nobody owns these bytes any more: their path is blocked, and removed after the commit."""
+    ledger = transaction.ledger
+    placing = ledger.placing(location.storage)
+    claim = location.path if placing is None else placing.claim(location.path)
+    fingerprint = location.fingerprint
+    transaction.execute(
+        "INSERT INTO locations(storage, claim, path, staged, fingerprint_size, stamp, state) "
+        "VALUES(?, ?, ?, ?, ?, ?, 'doomed')",
+        (
+            location.storage,
+            claim,
+            location.path,
+            location.staged,
+            fingerprint.size,
+            fingerprint.stamp,
+        ),
+    )
+    ledger.doomed.add((location.storage, claim))
+    if placing is not None:
+        transaction.after_commit(lambda: _remove(ledger, placing, location, claim))
+
+
+def _remove(ledger: Ledger, placing: Placing, location: Location, claim: str) -> None:
+    if _removed(placing, location):
+        fingerprint = location.fingerprint
+        ledger.gone.append(
+            Gone(
+                storage=location.storage,
+                claim=claim,
+                size=fingerprint.size,
+                stamp=fingerprint.stamp,
+            )
+        )
+
+
+def _removed(placing: Placing, location: Location) -> bool:
+    try:
+        if not placing.remove(location.path, only_if=location.fingerprint):
+            return False
+        if location.staged is not None:
+            placing.drop_staged(location.staged)
+    except StorageError:
+        return False
+    return True
+
+
+def finish_removals(
+    transaction: Transaction, after: tuple[str, str]
+) -> tuple[tuple[str, str] | None, int]:
+    """Try to remove what earlier transactions doomed, a bounded number of it.
+
+    Returns where to go on (None: that was all) and how many of them are still there.
+    """
+    left = 0
+    rows = transaction.rows(
+        "SELECT storage, claim, path, staged, fingerprint_size, stamp FROM locations "
+        "WHERE state = 'doomed' AND (storage, claim) > (?, ?) ORDER BY storage, claim LIMIT ?",
+        (*after, _PIECE),
+    )
+    for storage, claim, path, staged, size, stamp in rows:
+        location = Location(
+            storage=storage,
+            path=path,
+            staged=staged,
+            fingerprint=Fingerprint(size=size, stamp=stamp),
+        )
+        placing = transaction.ledger.placing(storage)
+        own = (storage, claim) in transaction.ledger.doomed
+        if own or placing is None or not _removed(placing, location):
+            left += 1
+        else:
+            transaction.execute(
+                "DELETE FROM locations WHERE storage = ? AND claim = ?", (storage, claim)
+            )
+    return (rows[-1][0], rows[-1][1]) if len(rows) == _PIECE else None, left

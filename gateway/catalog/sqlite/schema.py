@@ -1,0 +1,175 @@
+"""The tables, and how an older file becomes a newer one.
+
+Keys are UTF-8 in blobs: blobs compare byte by byte, which is S3's order. Current objects lie in a
+table of their own, clustered by bucket and key, so that a listing never wades through old versions.
+What a listing needs comes first in a row: what does not fit into a page is not read for it.
+"""
+
+from collections.abc import Callable, Sequence
+
+from apsw import Connection
+
+from gateway.catalog.errors import CatalogUnavailable
+
+VERSION = 1
+
+# A version's row. NULL stands for the usual: version_id "null", storage_class "STANDARD", path
+# "bucket/key", fingerprint_size = size. claim is kept where a storage confuses names. headers holds
+# the content type alone where there is nothing else (see encoding.py).
+_VERSION_COLUMNS = """
+    bucket_id INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    storage_class TEXT,
+    checksum_algorithm TEXT,
+    checksum_type TEXT,
+    checksum_value TEXT,
+    version_id TEXT,
+    sequence INTEGER NOT NULL,
+    storage TEXT NOT NULL,
+    path TEXT,
+    natural INTEGER NOT NULL,
+    staged TEXT,
+    fingerprint_size INTEGER,
+    stamp TEXT NOT NULL,
+    claim TEXT,
+    content_type TEXT,
+    facts TEXT,
+    parts BLOB
+"""
+
+_FIRST = f"""
+CREATE TABLE meta(name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+
+CREATE TABLE buckets(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    created_ns INTEGER NOT NULL,
+    region TEXT NOT NULL,
+    storage TEXT NOT NULL,
+    generation INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE objects({_VERSION_COLUMNS}, PRIMARY KEY(bucket_id, key)) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX objects_by_claim ON objects(storage, claim) WHERE claim IS NOT NULL;
+
+CREATE TABLE versions({_VERSION_COLUMNS},
+    deleted INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY(bucket_id, key, sequence DESC)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE locations(
+    storage TEXT NOT NULL,
+    claim TEXT NOT NULL,
+    path TEXT NOT NULL,
+    staged TEXT,
+    fingerprint_size INTEGER NOT NULL,
+    stamp TEXT NOT NULL,
+    state TEXT NOT NULL CHECK(state IN ('doomed', 'kept', 'mirror')),
+    bucket_id INTEGER,
+    key BLOB,
+    sequence INTEGER,
+    PRIMARY KEY(storage, claim)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX locations_doomed ON locations(storage, claim) WHERE state = 'doomed';
+CREATE INDEX locations_by_version ON locations(bucket_id, key, sequence)
+    WHERE bucket_id IS NOT NULL;
+
+CREATE TABLE uploads(
+    id TEXT PRIMARY KEY,
+    bucket_id INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    initiated_ns INTEGER NOT NULL,
+    storage TEXT NOT NULL,
+    storage_class TEXT NOT NULL,
+    content_type TEXT,
+    facts TEXT,
+    checksum_algorithm TEXT,
+    checksum_type TEXT,
+    part_size INTEGER,
+    completing INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX uploads_in_order ON uploads(bucket_id, key, initiated_ns, id);
+CREATE INDEX uploads_by_age ON uploads(initiated_ns);
+CREATE INDEX uploads_completing ON uploads(id) WHERE completing;
+
+CREATE TABLE parts(
+    upload_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    attempt TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    checksum TEXT,
+    offset INTEGER,
+    PRIMARY KEY(upload_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE part_claims(
+    upload_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    attempt TEXT NOT NULL,
+    offset INTEGER,
+    finished INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY(upload_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE completed(
+    upload_id TEXT PRIMARY KEY,
+    bucket_id INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    version_id TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    checksum_algorithm TEXT,
+    checksum_type TEXT,
+    checksum_value TEXT,
+    parts TEXT NOT NULL,
+    completed_ns INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX completed_by_age ON completed(completed_ns);
+"""
+
+
+def _create(connection: Connection) -> None:
+    connection.execute(_FIRST)
+
+
+STEPS: Sequence[Callable[[Connection], None]] = (_create,)
+"""Step n makes version n+1 of version n, in O(1): rewrites of rows are jobs of their own."""
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the file to VERSION in one transaction. Blocks; the caller has the lock.
+
+    CatalogUnavailable if a later program has written the file.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        found = _found(connection)
+        if found < VERSION:
+            for step in STEPS[found:]:
+                step(connection)
+            connection.execute(
+                "INSERT INTO meta VALUES('schema', ?) "
+                "ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+                (VERSION,),
+            )
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _found(connection: Connection) -> int:
+    if not connection.table_exists("main", "meta"):
+        return 0
+    found = int(connection.execute("SELECT value FROM meta WHERE name = 'schema'").get)
+    if found > VERSION:
+        raise CatalogUnavailable(
+            f"the catalog has schema {found}, this program knows up to {VERSION}: "
+            "a later S3front has written it; run that one"
+        )
+    return found

@@ -1,0 +1,117 @@
+"""One request from value to value, in one straight line.
+
+authenticate ▶ route ▶ authorize ▶ refuse what is not built ▶ read input ▶ handle ▶ answer. Every
+failure becomes one S3Error, and one place writes its XML. Authentication stands before everything
+that could tell a stranger something.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from typing import Any
+
+import structlog
+
+from backends.errors import StorageError
+from gateway.access.authentication import Authentication
+from gateway.access.authorization import Authorization
+from gateway.catalog.errors import CatalogError
+from gateway.observe.event import RequestEvent
+from gateway.operations import ROUTER
+from gateway.payload import Payload
+from gateway.s3.errors import S3Error, error_document
+from gateway.s3.fields import read, takes_document
+from gateway.s3.message import Request, Response
+from gateway.s3.refused_headers import refuse_unbuilt
+from gateway.s3.target import Domains, Target, parse_target, with_hoisted_headers
+from gateway.served import Serve
+from gateway.service.context import Context, Services
+from gateway.service.faults import s3_error
+
+_log = structlog.get_logger("s3front.dispatch")
+_DOCUMENT_LIMIT = 2 * 1024 * 1024
+"""Bytes of an XML document in a request."""
+
+
+class Dispatcher:
+    """Answers requests. ``pool`` is where large pieces of bodies are hashed."""
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        authentication: Authentication,
+        authorization: Authorization,
+        domains: Domains,
+        pool: Executor,
+    ) -> None:
+        self._services = services
+        self._authentication = authentication
+        self._authorization = authorization
+        self._domains = domains
+        self._pool = pool
+
+    async def answer(self, request: Request, event: RequestEvent) -> Response:
+        """The answer, whatever happens. ``event`` is filled for the log."""
+        try:
+            return await self._answer(request, event)
+        except S3Error as error:
+            return self._refusal(error, request, event)
+        except (CatalogError, StorageError) as fault:
+            return self._refusal(s3_error(fault), request, event)
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets S3's error
+            _log.exception("unexpected error", request_id=request.id, operation=event.operation)
+            return self._refusal(S3Error("InternalError"), request, event)
+
+    async def _answer(self, request: Request, event: RequestEvent) -> Response:
+        sent = request.headers
+        target = parse_target(request.path, request.query, sent.get("host", ""), self._domains)
+        headers = with_hoisted_headers(target, sent)
+        event.bucket, event.key = target.bucket, target.key
+        principal, verified = self._authentication(request, event)
+        operation = ROUTER.route(request.method, target, headers)
+        event.operation = operation.name
+        for action in operation.actions(version="versionId" in target.params, headers=headers):
+            self._authorization(principal, action)
+        refuse_unbuilt(operation.name, headers)
+        serve = operation.built()
+        payload = Payload(request, verified, self._pool)
+        context = Context(
+            services=self._services,
+            payload=payload,
+            headers=headers,
+            resource=request.path,
+            base_url=base_url(request),
+        )
+        return await self._handle(serve, context, target, headers, payload)
+
+    async def _handle(
+        self,
+        serve: Serve[Any, Any],
+        context: Context,
+        target: Target,
+        headers: Mapping[str, str],
+        payload: Payload,
+    ) -> Response:
+        document = b""
+        if takes_document(serve.input):
+            document = await payload.document(
+                _DOCUMENT_LIMIT, checksum_of_body=serve.checksum_of_body
+            )
+        result = await serve.handler(context, read(serve.input, target, headers, document))
+        return serve.answer(result)
+
+    def _refusal(self, error: S3Error, request: Request, event: RequestEvent) -> Response:
+        event.error_code = error.code
+        headers = dict(error.headers)
+        if error.status == 304:
+            return Response(status=304, headers=headers)
+        headers["Content-Type"] = "application/xml"
+        document = error_document(error, resource=request.path, request_id=request.id)
+        close = headers.pop("connection", "") == "close"
+        return Response(status=error.status, headers=headers, body=document, close=close)
+
+
+def base_url(request: Request) -> str:
+    """``http://host[:port]`` as the client addressed us."""
+    scheme = "https" if request.secure else "http"
+    return f"{scheme}://{request.headers.get('host', 'localhost')}"

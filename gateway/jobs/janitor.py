@@ -1,0 +1,55 @@
+"""Clears away what nobody will finish: old multipart uploads, old completions."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.catalog.errors import CatalogError
+from gateway.service.context import Services
+
+_log = structlog.get_logger("s3front.janitor")
+_BATCH = 100
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JanitorRules:
+    """Ages and the pause between rounds, in seconds."""
+
+    upload_age_s: int = 7 * 86_400
+    completed_age_s: int = 2 * 86_400
+    interval_s: int = 600
+
+
+async def sweep(services: Services, rules: JanitorRules) -> int:
+    """One round. Returns how many uploads were aborted."""
+    catalog = services.catalog
+    now_ns = services.now_ns()
+    aborted = 0
+    while True:
+        stale = await catalog.stale_uploads(
+            before_ns=now_ns - rules.upload_age_s * _NS, limit=_BATCH
+        )
+        for bucket, upload in stale:
+            try:
+                await catalog.abort_upload(bucket, upload.key, upload.id)
+            except CatalogError:
+                continue
+            aborted += 1
+        if len(stale) < _BATCH:
+            break
+    await catalog.forget_completed(before_ns=now_ns - rules.completed_age_s * _NS)
+    if aborted:
+        _log.info("stale multipart uploads aborted", uploads=aborted)
+    return aborted
+
+
+async def run(services: Services, rules: JanitorRules) -> None:
+    """Rounds until cancelled. A failing round is logged; the next one tries again."""
+    while True:
+        try:
+            await sweep(services, rules)
+        except Exception:  # noqa: BLE001 - one round must not end the janitor
+            _log.exception("janitor round failed")
+        await asyncio.sleep(rules.interval_s)

@@ -1,0 +1,64 @@
+"""What a handler is given besides its input."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from backends.interface import Storage
+from gateway.catalog.interface import Catalog
+from gateway.catalog.records import Bucket
+from gateway.payload import Payload
+from gateway.s3.errors import S3Error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The one account: who owns every bucket and object."""
+
+    id: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What lives as long as the process. Time and randomness are given, not taken."""
+
+    catalog: Catalog
+    storages: Mapping[str, Storage]
+    default_storage: str
+    region: str
+    owner: Owner
+    now_ns: Callable[[], int]
+    new_id: Callable[[], str]
+    """32 random hexadecimal digits."""
+    process: str
+    """Names this process in the staged names it makes; hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One request's surroundings."""
+
+    services: Services
+    payload: Payload
+    headers: Mapping[str, str]
+    """Of the request, by lower-case name."""
+    resource: str
+    """Raw path of the request, for answers that repeat it."""
+    base_url: str
+    """``http://host[:port]`` as the client addressed us."""
+
+    async def bucket(self, name: str, *, expected_owner: str | None = None) -> Bucket:
+        """The bucket; S3Error NoSuchBucket, or AccessDenied if it is not the expected owner's."""
+        bucket = await self.services.catalog.bucket(name)
+        if expected_owner is not None and expected_owner != self.services.owner.id:
+            raise S3Error("AccessDenied")
+        return bucket
+
+    def storage(self, name: str) -> Storage:
+        """The storage of that name; it was there when the row was written."""
+        try:
+            return self.services.storages[name]
+        except KeyError:
+            raise S3Error(
+                "ServiceUnavailable", f"The storage {name!r} of this object is not configured."
+            ) from None

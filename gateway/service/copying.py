@@ -1,0 +1,222 @@
+"""CopyObject and UploadPartCopy."""
+
+from dataclasses import dataclass, replace
+
+from backends.interface import Staged
+from gateway.catalog.records import Bucket, Checksum, Condition, Version
+from gateway.payload import DEFAULT_ALGORITHM, Hashing
+from gateway.s3.errors import S3Error
+from gateway.s3.inputs.copying import CopyObject, UploadPartCopy
+from gateway.s3.metadata import stored_headers
+from gateway.s3.ranges import ByteRange, parse_copy_source_range
+from gateway.s3.results import CopyObjectResult, UploadPartCopyResult
+from gateway.service.conditions import check_copy_source, refuse_early, write_condition
+from gateway.service.context import Context
+from gateway.service.multipart import PartWriter
+from gateway.service.objects import MAX_SINGLE
+from gateway.service.publishing import Facts, publish, stage_new
+from gateway.service.reading import Opened, current, open_current, whole
+from gateway.service.versions import require_current
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copied:
+    """What copying the bytes told of them."""
+
+    etag: str
+    checksum: Checksum | None
+
+
+async def copy_object(context: Context, input: CopyObject) -> CopyObjectResult:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    source = await _source_bucket(context, bucket, input)
+    condition = write_condition(input.if_match, input.if_none_match)
+    await refuse_early(context, bucket, input.key, condition)
+    onto_itself = source.id == bucket.id and input.copy_source.key == input.key
+    if onto_itself:
+        version = await current(context, source, input.key)
+        check_copy_source(context, input, version)
+        _refuse_without_change(input, version)
+        if input.checksum_algorithm in {None, _algorithm(version)}:
+            facts = _facts(context, input, version, version.etag, version.checksum)
+            return _result(await _restate(context, bucket, version, facts, condition))
+    return _result(await _copy(context, source, bucket, input, condition))
+
+
+async def _source_bucket(
+    context: Context, bucket: Bucket, input: CopyObject | UploadPartCopy
+) -> Bucket:
+    source = input.copy_source
+    require_current(source.version_id, source.key)
+    if source.bucket == bucket.name and input.expected_source_bucket_owner is None:
+        return bucket
+    return await context.bucket(source.bucket, expected_owner=input.expected_source_bucket_owner)
+
+
+def _algorithm(version: Version) -> str | None:
+    return None if version.checksum is None else version.checksum.algorithm
+
+
+def _refuse_without_change(input: CopyObject, version: Version) -> None:
+    changes = (
+        input.metadata_directive == "REPLACE"
+        or input.tagging_directive == "REPLACE"
+        or input.storage_class not in {None, version.storage_class}
+        or "x-amz-website-redirect-location" in version.headers
+        or input.checksum_algorithm is not None
+    )
+    if not changes:
+        raise S3Error(
+            "InvalidRequest",
+            "This copy request is illegal because it is trying to copy an object to itself "
+            "without changing the object's metadata, storage class, website redirect location or "
+            "encryption attributes.",
+        )
+
+
+def _facts(
+    context: Context, input: CopyObject, version: Version, etag: str, checksum: Checksum | None
+) -> Facts:
+    """What the copy is to be, as the directives say."""
+    replaced = input.metadata_directive == "REPLACE"
+    sent = stored_headers(context.headers)
+    redirect = "x-amz-website-redirect-location"
+    if replaced:
+        headers = sent
+    else:
+        # The redirect is never copied (API_CopyObject).
+        headers = {name: value for name, value in version.headers.items() if name != redirect}
+        if redirect in sent:
+            headers[redirect] = sent[redirect]
+    return Facts(
+        key=input.key,
+        size=version.size,
+        etag=etag,
+        storage_class=input.storage_class or "STANDARD",
+        headers=headers,
+        metadata=input.metadata if replaced else version.metadata,
+        tags=input.tagging if input.tagging_directive == "REPLACE" else version.tags,
+        checksum=checksum,
+    )
+
+
+async def _restate(
+    context: Context, bucket: Bucket, version: Version, facts: Facts, condition: Condition
+) -> Version:
+    """The same bytes under new facts: nothing is copied."""
+    services = context.services
+    restated = replace(
+        version,
+        modified_ns=services.now_ns(),
+        storage_class=facts.storage_class,
+        headers=facts.headers,
+        metadata=facts.metadata,
+        tags=facts.tags,
+    )
+    return await services.catalog.replace_facts(bucket, restated, only_if=condition)
+
+
+async def _copy(
+    context: Context, source: Bucket, bucket: Bucket, input: CopyObject, condition: Condition
+) -> Version:
+    def choose(version: Version) -> None:
+        check_copy_source(context, input, version)
+        if version.size > MAX_SINGLE:
+            raise S3Error(
+                "InvalidRequest",
+                "The specified copy source is larger than the maximum allowable size for a copy "
+                f"source: {MAX_SINGLE}",
+            )
+
+    opened = await open_current(
+        context, source, input.copy_source.key, choose, lambda version, _: whole(version)
+    )
+    storage = context.storage(bucket.storage)
+    staged = stage_new(context.services, storage)
+    try:
+        copied = await _copy_bytes(context, opened, staged, bucket, input)
+    except BaseException:
+        await staged.discard()
+        raise
+    finally:
+        await opened.content.aclose()
+    facts = _facts(context, input, opened.version, copied.etag, copied.checksum)
+    return await publish(context, bucket, storage, staged, facts, only_if=condition)
+
+
+async def _copy_bytes(
+    context: Context,
+    opened: Opened[None],
+    staged: Staged,
+    bucket: Bucket,
+    input: CopyObject,
+) -> _Copied:
+    """Copy, in the storage if nothing new has to be known of the bytes, else through the hashes."""
+    version = opened.version
+    checksum = version.checksum
+    wanted = input.checksum_algorithm or _algorithm(version) or DEFAULT_ALGORITHM
+    known = checksum is not None and (checksum.algorithm, checksum.type) == (wanted, "FULL_OBJECT")
+    if known and version.location.storage == bucket.storage:
+        await staged.copy(opened.content)
+        return _Copied(etag=version.etag, checksum=checksum)
+    hashing = Hashing(context.payload.pool, (wanted,))
+    async for piece in opened.content.chunks():
+        await hashing.update(piece)
+        await staged.write(piece)
+    value = hashing.checksum(wanted)
+    return _Copied(
+        etag=hashing.md5,
+        checksum=Checksum(algorithm=wanted, type="FULL_OBJECT", value=value),
+    )
+
+
+def _result(version: Version) -> CopyObjectResult:
+    return CopyObjectResult(
+        e_tag=version.etag,
+        last_modified=version.modified_ns // 1_000_000_000,
+        checksums=version.checksums,
+        checksum_type=None if version.checksum is None else version.checksum.type,
+    )
+
+
+async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPartCopyResult:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html"""
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    upload = await context.services.catalog.upload(bucket, input.key, input.upload_id)
+    source = await _source_bucket(context, bucket, input)
+
+    def choose(version: Version) -> ByteRange:
+        check_copy_source(context, input, version)
+        if input.copy_source_range is None:
+            span = whole(version)
+        else:
+            span = parse_copy_source_range(input.copy_source_range, version.size)
+        if span.length > MAX_SINGLE:
+            raise S3Error(
+                "InvalidRequest",
+                "The specified copy source is larger than the maximum allowable size for a copy "
+                f"source: {MAX_SINGLE}",
+            )
+        return span
+
+    opened = await open_current(
+        context, source, input.copy_source.key, choose, lambda _, span: span
+    )
+    algorithm = upload.checksum_algorithm or DEFAULT_ALGORITHM
+    hashing = Hashing(context.payload.pool, (algorithm,))
+    try:
+        size = opened.chosen.length
+        async with PartWriter(context, bucket, upload, input.part_number, size) as writer:
+            async for piece in opened.content.chunks():
+                await hashing.update(piece)
+                await writer.staged.write(piece)
+            part = await writer.record(etag=hashing.md5, checksum=hashing.checksum(algorithm))
+    finally:
+        await opened.content.aclose()
+    checksums = {algorithm: part.checksum} if upload.checksum_algorithm and part.checksum else {}
+    return UploadPartCopyResult(
+        e_tag=part.etag,
+        last_modified=part.modified_ns // 1_000_000_000,
+        checksums=checksums,
+    )

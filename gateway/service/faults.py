@@ -1,0 +1,45 @@
+"""Errors of the catalog and of storages, as S3's. The only place that knows both."""
+
+import structlog
+
+from backends import errors as storage
+from gateway.catalog import errors as catalog
+from gateway.s3.errors import S3Error
+
+_log = structlog.get_logger("s3front.faults")
+
+
+def s3_error(fault: catalog.CatalogError | storage.StorageError) -> S3Error:
+    """What S3 would answer. What is our fault, not the client's, is logged with its cause."""
+    match fault:
+        case catalog.NoSuchBucket():
+            return S3Error("NoSuchBucket")
+        case catalog.BucketExists():
+            return S3Error("BucketAlreadyOwnedByYou")
+        case catalog.BucketNotEmpty():
+            return S3Error("BucketNotEmpty")
+        case catalog.NoSuchKey():
+            return S3Error("NoSuchKey")
+        case catalog.NoSuchUpload():
+            return S3Error("NoSuchUpload")
+        case catalog.ConditionFailed():
+            return S3Error("PreconditionFailed")
+        case catalog.ConditionConflict():
+            return S3Error("ConditionalRequestConflict")
+        case _:
+            return _ours(fault)
+
+
+def _ours(fault: catalog.CatalogError | storage.StorageError) -> S3Error:
+    _log.error("request failed", error=type(fault).__name__, cause=str(fault))
+    match fault:
+        case storage.Full():
+            return S3Error("InsufficientStorage", "The storage is full.", status=507)
+        case storage.Throttled():
+            return S3Error("SlowDown")
+        case storage.Unavailable() | catalog.CatalogUnavailable():
+            return S3Error("ServiceUnavailable")
+        case storage.Denied():
+            return S3Error("InternalError", "The storage refuses access; see the server's log.")
+        case _:
+            return S3Error("InternalError")

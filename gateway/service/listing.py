@@ -1,0 +1,97 @@
+"""Listing the objects of a bucket, both versions."""
+
+from gateway.catalog.records import Entry, Page
+from gateway.s3.inputs.listing import ListObjects, ListObjectsV2
+from gateway.s3.listing_tokens import after_of, token_of
+from gateway.s3.results import ListedObject, ListObjectsResult, ListObjectsV2Result, Owner
+from gateway.service.context import Context
+
+
+async def list_objects(context: Context, input: ListObjects) -> ListObjectsResult:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html"""
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    page = await context.services.catalog.list(
+        bucket,
+        prefix=input.prefix or "",
+        delimiter=input.delimiter or "",
+        after=input.marker or "",
+        limit=input.max_keys,
+    )
+    contents, prefixes = _split(page, _owner(context))
+    return ListObjectsResult(
+        name=bucket.name,
+        max_keys=input.max_keys,
+        is_truncated=page.more,
+        contents=contents,
+        common_prefixes=prefixes,
+        prefix=input.prefix,
+        delimiter=input.delimiter,
+        marker=input.marker,
+        next_marker=_last(page) if page.more and input.delimiter else None,
+        encoding_type=input.encoding_type,
+    )
+
+
+async def list_objects_v2(context: Context, input: ListObjectsV2) -> ListObjectsV2Result:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"""
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    if input.continuation_token is not None:
+        after = after_of(input.continuation_token)
+    else:
+        after = input.start_after or ""
+    page = await context.services.catalog.list(
+        bucket,
+        prefix=input.prefix or "",
+        delimiter=input.delimiter or "",
+        after=after,
+        limit=input.max_keys,
+    )
+    contents, prefixes = _split(page, _owner(context) if input.fetch_owner else None)
+    return ListObjectsV2Result(
+        name=bucket.name,
+        max_keys=input.max_keys,
+        key_count=len(page.items),
+        is_truncated=page.more,
+        contents=contents,
+        common_prefixes=prefixes,
+        prefix=input.prefix,
+        delimiter=input.delimiter,
+        start_after=input.start_after,
+        continuation_token=input.continuation_token,
+        next_continuation_token=token_of(_last(page)) if page.more else None,
+        encoding_type=input.encoding_type,
+    )
+
+
+def _split(page: Page, owner: Owner | None) -> tuple[list[ListedObject], list[str]]:
+    contents: list[ListedObject] = []
+    prefixes: list[str] = []
+    for item in page.items:
+        if isinstance(item, str):
+            prefixes.append(item)
+        else:
+            contents.append(_listed(item, owner))
+    return contents, prefixes
+
+
+def _listed(entry: Entry, owner: Owner | None) -> ListedObject:
+    return ListedObject(
+        entry.key,
+        entry.modified_ns // 1_000_000_000,
+        entry.etag,
+        entry.size,
+        entry.storage_class,
+        entry.checksum_algorithm,
+        entry.checksum_type,
+        owner,
+    )
+
+
+def _last(page: Page) -> str:
+    last = page.items[-1]
+    return last if isinstance(last, str) else last.key
+
+
+def _owner(context: Context) -> Owner:
+    owner = context.services.owner
+    return Owner(id=owner.id, display_name=owner.display_name)

@@ -1,0 +1,213 @@
+"""Objects: put, get, head, delete."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from gateway.catalog.errors import CatalogError
+from gateway.catalog.records import Bucket, Checksum, Condition, Version
+from gateway.s3.checksums import FULL_OBJECT
+from gateway.s3.errors import S3Error
+from gateway.s3.inputs.objects import (
+    DeleteObject,
+    DeleteObjects,
+    GetObject,
+    HeadObject,
+    PutObject,
+)
+from gateway.s3.metadata import overridden, stored_headers
+from gateway.s3.ranges import ByteRange, parse_range, part_range
+from gateway.s3.results import (
+    DeletedObject,
+    DeleteError,
+    DeleteObjectResult,
+    DeleteObjectsResult,
+    GetObjectResult,
+    HeadObjectResult,
+    PutObjectResult,
+)
+from gateway.s3.xml_in import ObjectIdentifier
+from gateway.service.conditions import check_read, refuse_early, write_condition
+from gateway.service.context import Context
+from gateway.service.faults import s3_error
+from gateway.service.publishing import Facts, publish, stage_new
+from gateway.service.reading import current, open_current, whole
+from gateway.service.versions import require_current
+
+MAX_SINGLE = 5 * 1024**3
+"""Bytes of one PutObject or part: S3's limit."""
+
+
+async def put_object(context: Context, input: PutObject) -> PutObjectResult:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    condition = write_condition(input.if_match, input.if_none_match)
+    payload = context.payload
+    payload.require_length(MAX_SINGLE)
+    payload.declare()
+    await refuse_early(context, bucket, input.key, condition)
+    storage = context.storage(bucket.storage)
+    staged = stage_new(context.services, storage)
+    try:
+        async for piece in payload.pieces():
+            await staged.write(piece)
+    except BaseException:
+        await staged.discard()
+        raise
+    facts = Facts(
+        key=input.key,
+        size=payload.size,
+        etag=payload.md5,
+        storage_class=input.storage_class or "STANDARD",
+        headers=stored_headers(context.headers),
+        metadata=input.metadata,
+        tags=input.tagging,
+        checksum=Checksum(algorithm=payload.algorithm, type=FULL_OBJECT, value=payload.checksum),
+    )
+    version = await publish(context, bucket, storage, staged, facts, only_if=condition)
+    return PutObjectResult(
+        e_tag=version.etag,
+        checksums=version.checksums,
+        checksum_type=version.checksum.type if version.checksum is not None else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """The part of a version that was asked for; None for all of it."""
+
+    span: ByteRange | None
+    parts_count: int | None
+
+
+def _wanted(context: Context, input: GetObject | HeadObject, version: Version) -> _Wanted:
+    """Conditions and range of a read against one version. Raises S3Error (304, 412, 416)."""
+    check_read(context, input, version)
+    if input.part_number is None:
+        return _Wanted(span=parse_range(input.range, version.size), parts_count=None)
+    if input.range is not None:
+        raise S3Error(
+            "InvalidRequest", "Cannot specify both Range header and partNumber query parameter."
+        )
+    sizes = [part.size for part in version.parts] or [version.size]
+    return _Wanted(
+        span=part_range(input.part_number, sizes), parts_count=len(version.parts) or None
+    )
+
+
+def _told(input: GetObject | HeadObject, version: Version, wanted: _Wanted) -> HeadObjectResult:
+    checked = input.checksum_mode is not None and wanted.span is None
+    checksum = version.checksum if checked else None
+    return HeadObjectResult(
+        size=version.size,
+        last_modified=version.modified_ns // 1_000_000_000,
+        e_tag=version.etag,
+        content_range=wanted.span,
+        headers=overridden(version.headers, input),
+        metadata=version.metadata,
+        checksums=version.checksums if checksum is not None else {},
+        checksum_type=checksum.type if checksum is not None else None,
+        parts_count=wanted.parts_count,
+        tag_count=len(version.tags) or None,
+        storage_class=version.storage_class,
+    )
+
+
+async def head_object(context: Context, input: HeadObject) -> HeadObjectResult:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html"""
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    require_current(input.version_id, input.key)
+    version = await current(context, bucket, input.key)
+    return _told(input, version, _wanted(context, input, version))
+
+
+async def get_object(context: Context, input: GetObject) -> GetObjectResult:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    require_current(input.version_id, input.key)
+    opened = await open_current(
+        context,
+        bucket,
+        input.key,
+        lambda version: _wanted(context, input, version),
+        lambda version, wanted: wanted.span or whole(version),
+    )
+    told = _told(input, opened.version, opened.chosen)
+    return GetObjectResult(
+        size=told.size,
+        last_modified=told.last_modified,
+        e_tag=told.e_tag,
+        content_range=told.content_range,
+        headers=told.headers,
+        metadata=told.metadata,
+        checksums=told.checksums,
+        checksum_type=told.checksum_type,
+        parts_count=told.parts_count,
+        tag_count=told.tag_count,
+        storage_class=told.storage_class,
+        body=opened.content,
+    )
+
+
+async def delete_object(context: Context, input: DeleteObject) -> DeleteObjectResult:
+    """Deleting what is not there succeeds, but for a condition.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
+    """
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    await _delete(
+        context,
+        bucket,
+        input.key,
+        input.version_id,
+        replace(
+            write_condition(input.if_match, None),
+            size=input.if_match_size,
+            modified_s=input.if_match_last_modified_time,
+        ),
+    )
+    return DeleteObjectResult()
+
+
+async def _delete(
+    context: Context, bucket: Bucket, key: str, version_id: str | None, condition: Condition
+) -> None:
+    if version_id not in {None, "null"}:
+        # There is no such version, and deleting what is not there succeeds.
+        return
+    await context.services.catalog.remove(bucket, key, only_if=condition)
+
+
+async def delete_objects(context: Context, input: DeleteObjects) -> DeleteObjectsResult:
+    """Up to 1,000 keys, each deleted on its own; one failure leaves the others.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+    """
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    # Side by side, so that they share commits.
+    outcomes = await asyncio.gather(
+        *(_delete_one(context, bucket, item) for item in input.delete.objects)
+    )
+    deleted: list[DeletedObject] = []
+    errors: list[DeleteError] = []
+    for item, error in zip(input.delete.objects, outcomes, strict=True):
+        if error is not None:
+            errors.append(error)
+        elif not input.delete.quiet:
+            deleted.append(DeletedObject(key=item.key, version_id=item.version_id))
+    return DeleteObjectsResult(deleted=deleted, errors=errors)
+
+
+async def _delete_one(
+    context: Context, bucket: Bucket, item: ObjectIdentifier
+) -> DeleteError | None:
+    condition = replace(
+        write_condition(item.e_tag, None), size=item.size, modified_s=item.last_modified_time
+    )
+    try:
+        await _delete(context, bucket, item.key, item.version_id, condition)
+    except CatalogError as fault:
+        error = s3_error(fault)
+        return DeleteError(
+            key=item.key, code=error.code, message=error.message, version_id=item.version_id
+        )
+    return None

@@ -1,0 +1,92 @@
+"""Finding and opening the bytes of a current object."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+
+from backends.errors import Damaged, NotFound
+from backends.interface import Content
+from gateway.catalog.records import Bucket, Location, Version
+from gateway.s3.errors import S3Error
+from gateway.s3.ranges import ByteRange
+from gateway.service.context import Context
+
+_LOOKS = 5
+_log = structlog.get_logger("s3front.reading")
+
+Chosen = TypeVar("Chosen")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(Generic[Chosen]):
+    """A version, what was chosen of it, and the open bytes. ``content`` must be closed."""
+
+    version: Version
+    chosen: Chosen
+    content: Content
+
+
+def whole(version: Version) -> ByteRange:
+    """All bytes of a version."""
+    return ByteRange(0, version.size - 1)
+
+
+async def current(context: Context, bucket: Bucket, key: str) -> Version:
+    """The current version. S3Error NoSuchKey."""
+    version = await context.services.catalog.get(bucket, key)
+    if version is None:
+        raise S3Error("NoSuchKey", Key=key)
+    return version
+
+
+async def open_current(
+    context: Context,
+    bucket: Bucket,
+    key: str,
+    choose: Callable[[Version], Chosen],
+    span: Callable[[Version, Chosen], ByteRange],
+) -> Opened[Chosen]:
+    """Open the bytes that ``choose`` wants of the current version.
+
+    Bytes are under their path or, until placed, under their staged name. When neither holds the
+    version's bytes, a newer one has taken the path or the bytes have just been placed: the row is
+    looked up again. ``choose`` may raise S3Error (conditions, ranges).
+    """
+    version = await current(context, bucket, key)
+    for _ in range(_LOOKS):
+        chosen = choose(version)
+        content = await _open(context, version.location, span(version, chosen))
+        if content is not None:
+            return Opened(version=version, chosen=chosen, content=content)
+        version = await current(context, bucket, key)
+    _log.error(
+        "stored bytes do not match the catalog",
+        bucket=bucket.name,
+        key=key,
+        storage=version.location.storage,
+        path=version.location.path,
+    )
+    raise S3Error(
+        "InternalError", "The stored bytes of this object are not those that were written."
+    )
+
+
+async def _open(context: Context, location: Location, span: ByteRange) -> Content | None:
+    storage = context.storage(location.storage)
+    first, last = span
+    try:
+        return await storage.read(
+            location.path, first=first, last=last, only_if=location.fingerprint
+        )
+    except (NotFound, Damaged):
+        pass
+    if location.staged is not None:
+        try:
+            return await storage.staged(
+                location.staged, first=first, last=last, only_if=location.fingerprint
+            )
+        except (NotFound, Damaged):
+            pass
+    return None

@@ -1,0 +1,187 @@
+"""The connections of one worker."""
+
+import asyncio
+import secrets
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from aiohttp import web
+
+from gateway.observe.event import RequestEvent
+from gateway.s3.errors import S3Error, error_document
+from gateway.s3.message import Request, Response
+from gateway.s3.target import Domains
+from gateway.wire.limits import Limits
+from gateway.wire.receiving import ArrivingBody, Network, peer_of, receive
+from gateway.wire.sending import send, whole
+from gateway.wire.unreadable import HttpServer
+
+Answer = Callable[[Request, RequestEvent], Awaitable[Response]]
+Site = Callable[[str], Awaitable[Response | None]]
+
+_SITE_PREFIXES = ("/-/", "/minio/health/")
+_log = structlog.get_logger("s3front.wire")
+
+
+class Listener:
+    """Serves S3 through ``answer`` and what is not S3 (``/-/`` …) through ``site``.
+
+    ``domains``: below these, a path is the key of a bucket, ``/-/`` too.
+    """
+
+    def __init__(
+        self,
+        answer: Answer,
+        *,
+        site: Site,
+        limits: Limits,
+        observe: Callable[[RequestEvent], None],
+        trusted_proxies: Sequence[Network] = (),
+        domains: Domains | None = None,
+    ) -> None:
+        self._answer = answer
+        self._site = site
+        self._limits = limits
+        self._observe = observe
+        self._trusted = tuple(trusted_proxies)
+        self._domains = Domains(()) if domains is None else domains
+        self._server: asyncio.Server | None = None
+        self._http: HttpServer | None = None
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+
+    async def start(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Accept connections on a bound socket."""
+        limits = self._limits
+        self._http = HttpServer(
+            self._handle,
+            refuse=self._refuse_unreadable,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=limits.request_line,
+            max_field_size=limits.header,
+            read_bufsize=limits.receive_buffer,
+            keepalive_timeout=limits.keep_alive_s,
+            lingering_time=limits.linger_s,
+        )
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._http, sock=sock, ssl=tls, backlog=1024)
+
+    async def drain(self, deadline_s: float) -> None:
+        """Accept no more, let what is being answered finish, then close everything."""
+        self._draining = True
+        if self._server is not None:
+            self._server.close()
+        if self._http is not None:
+            self._http.pre_shutdown()
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._idle.wait()
+        except TimeoutError:
+            pass
+        if self._http is not None:
+            await self._http.shutdown(1.0)
+
+    async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        started = time.perf_counter()
+        event = _event(http.method)
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            return await self._exchange(http, event)
+        except BaseException:
+            event.aborted = True
+            raise
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+            event.seconds = time.perf_counter() - started
+            self._observe(event)
+
+    async def _exchange(self, http: web.BaseRequest, event: RequestEvent) -> web.StreamResponse:
+        try:
+            request = receive(http, event.id, self._limits, self._trusted)
+        except S3Error as error:
+            response = _refusal(error, event, resource=http.raw_path.partition("?")[0])
+            response.close = True
+            return await self._send(http, event, response)
+        event.path = request.path
+        event.peer = request.peer
+        event.user_agent = request.headers.get("user-agent", "")
+        response = await self._respond(request, event)
+        body = request.body
+        if isinstance(body, ArrivingBody):
+            event.bytes_in = body.received
+            if body.unsent:
+                response.close = True
+        if self._draining:
+            response.close = True
+        try:
+            return await self._send(http, event, response)
+        except ConnectionError:
+            raise
+        except Exception:
+            _log.exception("an answer could not be sent", request_id=event.id)
+            if http.writer.output_size:
+                raise
+            # The bytes of a small answer are read before its head is sent.
+            failed = _refusal(S3Error("InternalError"), event, resource=request.path)
+            return await self._send(http, event, failed)
+
+    async def _send(
+        self, http: web.BaseRequest, event: RequestEvent, response: Response
+    ) -> web.StreamResponse:
+        body = response.body
+        event.status = response.status
+        event.bytes_out = len(body) if isinstance(body, bytes) else body.length
+        if http.method == "HEAD" or response.status in {204, 304}:
+            event.bytes_out = 0
+        return await send(http, event.id, response)
+
+    async def _respond(self, request: Request, event: RequestEvent) -> Response:
+        if request.path.startswith(_SITE_PREFIXES) and not self._is_of_a_bucket(request):
+            response = await self._site(request.path)
+            if response is not None:
+                event.operation = "site"
+                return response
+        return await self._answer(request, event)
+
+    def _is_of_a_bucket(self, request: Request) -> bool:
+        try:
+            return self._domains.bucket(request.headers.get("host", "")) is not None
+        except S3Error:
+            return True
+
+    def _refuse_unreadable(self, http: web.BaseRequest, error: S3Error) -> web.StreamResponse:
+        event = _event("-")
+        event.peer = peer_of(http, {}, ())
+        response = _refusal(error, event, resource="")
+        response.close = True
+        event.status = response.status
+        self._observe(event)
+        return whole(http, event.id, response)
+
+
+def _event(method: str) -> RequestEvent:
+    return RequestEvent(
+        id=secrets.token_hex(8).upper(),
+        method=method,
+        path="-",
+        peer="-",
+        started_ns=time.time_ns(),
+    )
+
+
+def _refusal(error: S3Error, event: RequestEvent, *, resource: str) -> Response:
+    event.error_code = error.code
+    return Response(
+        status=error.status,
+        headers={"Content-Type": "application/xml"},
+        body=error_document(error, resource=resource, request_id=event.id),
+    )

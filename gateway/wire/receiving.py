@@ -1,0 +1,162 @@
+"""What arrived, as a ``Request``."""
+
+import asyncio
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from aiohttp import web
+from aiohttp.streams import EMPTY_PAYLOAD
+
+from gateway.s3.errors import S3Error
+from gateway.s3.message import Request
+from gateway.wire.limits import Limits
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_SINGLE = frozenset(
+    {
+        "authorization",
+        "content-length",
+        "content-md5",
+        "content-type",
+        "expect",
+        "host",
+        "range",
+        "transfer-encoding",
+        "x-amz-content-sha256",
+        "x-amz-copy-source",
+        "x-amz-date",
+        "x-amz-decoded-content-length",
+    }
+)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class ArrivingBody:
+    """``gateway.s3.message.Body`` over aiohttp's payload stream."""
+
+    def __init__(self, request: web.BaseRequest, limits: Limits, *, awaited: bool) -> None:
+        self._request = request
+        self._stall_s = limits.body_stall_s
+        self._awaited = awaited
+        """The client waits for 100 Continue before it sends the body."""
+        self.received = 0
+        length = request.headers.get("Content-Length")
+        if length is not None:
+            self._length: int | None = int(length)
+        elif request.content is EMPTY_PAYLOAD:
+            self._length = 0
+        else:
+            self._length = None
+
+    @property
+    def length(self) -> int | None:
+        return self._length
+
+    @property
+    def unsent(self) -> bool:
+        """The client was never told to send its body."""
+        return self._awaited
+
+    async def read(self) -> bytes:
+        if self._awaited:
+            self._awaited = False
+            transport = self._request.transport
+            if transport is not None:
+                transport.write(_CONTINUE)
+        content = self._request.content
+        try:
+            if content.total_bytes > self.received or content.at_eof():
+                piece = await content.readany()
+            else:
+                async with asyncio.timeout(self._stall_s):
+                    piece = await content.readany()
+        except TimeoutError:
+            raise S3Error("RequestTimeout", headers={"connection": "close"}) from None
+        except (web.RequestPayloadError, ConnectionError):
+            raise S3Error("IncompleteBody") from None
+        self.received += len(piece)
+        return piece
+
+
+def read_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Lower-case names; duplicates joined by a comma, but for those that must be single.
+
+    Raises S3Error InvalidArgument for a repeated header that must be single (RFC 9110, 5.3).
+    """
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name = raw_name.decode("ascii", "replace").lower()
+        value = raw_value.decode("utf-8", "surrogateescape")
+        if name in headers:
+            if name in _SINGLE:
+                raise S3Error(
+                    "InvalidArgument",
+                    "This header may be given only once.",
+                    ArgumentName=name,
+                )
+            headers[name] += "," + value
+        else:
+            headers[name] = value
+    return headers
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Raw path and raw query of a request target in origin or absolute form (RFC 9112, 3.2)."""
+    if not target.startswith("/"):
+        scheme, separator, rest = target.partition("://")
+        if separator and scheme.lower() in {"http", "https"}:
+            slash = rest.find("/")
+            question = rest.find("?")
+            if slash < 0 or 0 <= question < slash:
+                target = "/" + (rest[question:] if question >= 0 else "")
+            else:
+                target = rest[slash:]
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def peer_of(
+    request: web.BaseRequest, headers: Mapping[str, str], trusted: Sequence[Network]
+) -> str:
+    """Address of the client: the last one in X-Forwarded-For that is not a trusted proxy."""
+    transport = request.transport
+    name = transport.get_extra_info("peername") if transport is not None else None
+    peer = str(name[0]) if isinstance(name, tuple) else "-"
+    if not trusted or not _is_trusted(peer, trusted):
+        return peer
+    for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
+        address = hop.strip()
+        if not address:
+            break
+        peer = address
+        if not _is_trusted(address, trusted):
+            break
+    return peer
+
+
+def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in network for network in trusted)
+
+
+def receive(
+    request: web.BaseRequest, request_id: str, limits: Limits, trusted: Sequence[Network]
+) -> Request:
+    """The request as plain values. Raises S3Error for what is ambiguous."""
+    headers = read_headers(request.raw_headers)
+    path, query = split_target(request.raw_path)
+    expect = headers.get("expect", "").lower()
+    return Request(
+        id=request_id,
+        method=request.method,
+        path=path,
+        query=query,
+        headers=headers,
+        body=ArrivingBody(request, limits, awaited=expect == "100-continue"),
+        peer=peer_of(request, headers, trusted),
+        secure=request.secure,
+    )

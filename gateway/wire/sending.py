@@ -1,0 +1,96 @@
+"""A ``Response`` as bytes on the connection."""
+
+import time
+from email.utils import formatdate
+
+from aiohttp import web
+
+from gateway.s3.message import Response, Stream
+
+_SMALL = 64 * 1024
+
+
+class _Clock:
+    """The Date header, formatted once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = ""
+
+    def text(self) -> str:
+        now = int(time.time())
+        if now != self._second:
+            self._second = now
+            self._text = formatdate(now, usegmt=True)
+        return self._text
+
+
+_clock = _Clock()
+
+
+async def send(request: web.BaseRequest, request_id: str, response: Response) -> web.StreamResponse:
+    """Send head and body; the body's stream is closed in any case.
+
+    Returns what aiohttp wants back from its handler. ``ConnectionError`` if the client went away.
+    """
+    body = response.body
+    if isinstance(body, bytes):
+        return whole(request, request_id, response)
+    _add_ours(response, request_id)
+    try:
+        if body.length <= _SMALL and request.method != "HEAD":
+            data = b"".join([piece async for piece in body.chunks()])
+            return _whole(request, response, data)
+        return await _stream(request, response, body)
+    finally:
+        await body.aclose()
+
+
+def whole(request: web.BaseRequest, request_id: str, response: Response) -> web.StreamResponse:
+    """As ``send``, of an answer whose body is bytes; aiohttp sends it when its handler returns."""
+    body = response.body
+    if not isinstance(body, bytes):
+        raise TypeError("the body of this answer is a stream")
+    _add_ours(response, request_id)
+    return _whole(request, response, body)
+
+
+def _add_ours(response: Response, request_id: str) -> None:
+    headers = response.headers
+    headers["x-amz-request-id"] = request_id
+    headers["Server"] = "S3front"
+    headers["Date"] = _clock.text()
+
+
+def _whole(request: web.BaseRequest, response: Response, body: bytes) -> web.StreamResponse:
+    headers = response.headers
+    if request.method == "HEAD" or response.status in {204, 304}:
+        answer = web.Response(status=response.status, headers=headers)
+        if response.status == 204:
+            answer.headers.pop("Content-Length", None)
+    else:
+        answer = web.Response(status=response.status, headers=headers, body=body)
+    if response.close:
+        answer.force_close()
+    return answer
+
+
+async def _stream(request: web.BaseRequest, response: Response, body: Stream) -> web.StreamResponse:
+    answer = web.StreamResponse(status=response.status, headers=response.headers)
+    answer.content_length = body.length
+    if response.close:
+        answer.force_close()
+    await answer.prepare(request)
+    if request.method != "HEAD":
+        try:
+            async for piece in body.chunks():
+                await answer.write(piece)
+        except ConnectionError:
+            raise
+        except Exception:
+            # The head is sent: the only honest end is to cut the connection.
+            if request.transport is not None:
+                request.transport.abort()
+            raise
+    await answer.write_eof()
+    return answer
