@@ -19,7 +19,7 @@ $(STAMPS)/runtime: pyproject.toml deploy/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11.")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Cannot make a virtual environment: on Debian, apt install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable .
+	$(BIN)/python -m pip install -qq --constraint deploy/constraints.txt --editable .
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/runtime
