@@ -11,7 +11,7 @@ from gateway.s3.dates import http_date
 from gateway.s3.errors import S3Error
 from gateway.s3.etag import quote
 
-_MEMBER: Final = re.compile(r'\s*(?P<weak>W/)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^",\s]+))\s*(?:,|$)')
+_MEMBER: Final = re.compile(r'(?P<weak>W/)?"(?P<quoted>[^"]*)"|(?P<bare>[^",\s]+)')
 _ANY: Final = "*"
 
 

@@ -7,6 +7,7 @@ in the texts.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -24,6 +25,10 @@ _REFERENCE: Final = re.compile("&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}));", re.AS
 _BASE: Final = 0xF000
 """Replaced characters up to U+001F stand at this offset behind their mark."""
 _HIGH: Final = {0xFFFE: 0xF020, 0xFFFF: 0xF021}
+_ILLEGAL: Final = frozenset({*range(0x20), *_HIGH} - {0x09, 0x0A, 0x0D})
+_MAX_ILLEGAL: Final = 100_000
+_MAX_SPELLINGS: Final = 100
+"""Bounds of what putting them back may cost."""
 
 
 class Document:
@@ -101,30 +106,26 @@ def _text(body: bytes) -> str:
 
 def _marked(text: str) -> tuple[str, str]:
     """``text`` with illegal characters behind a mark; the mark, "" if there was none."""
-    references = "<![CDATA[" not in text
-    taken = {_code(found) for found in _REFERENCE.finditer(text)} if references else set()
-    if not (_RAW.search(text) or any(_illegal(code) for code in taken)):
+    # A reference inside CDATA is text.
+    references = Counter(_REFERENCE.findall(text)) if "<![CDATA[" not in text else Counter()
+    illegal = {each: code for each in references if (code := _code(each)) in _ILLEGAL}
+    count = len(_RAW.findall(text)) + sum(references[each] for each in illegal)
+    if not count:
         return text, ""
+    taken = {_code(each) for each in references}
     free = (chr(code) for code in range(0xFDD0, 0xFDF0) if code not in taken)
     mark = next((each for each in free if each not in text), None)
-    if mark is None:
+    if mark is None or count > _MAX_ILLEGAL or len(illegal) > _MAX_SPELLINGS:
         raise malformed()
-
-    def of_reference(found: re.Match[str]) -> str:
-        code = _code(found)
-        return mark + _stand_in(code) if _illegal(code) else found[0]
-
-    if references:
-        text = _REFERENCE.sub(of_reference, text)
-    return _RAW.sub(lambda found: mark + _stand_in(ord(found[0])), text), mark
+    for (hexadecimal, decimal), code in illegal.items():
+        spelling = f"&#x{hexadecimal};" if hexadecimal else f"&#{decimal};"
+        text = text.replace(spelling, mark + _stand_in(code))
+    return text.translate({code: mark + _stand_in(code) for code in _ILLEGAL}), mark
 
 
-def _code(found: re.Match[str]) -> int:
-    return int(found[1], 16) if found[1] is not None else int(found[2])
-
-
-def _illegal(code: int) -> bool:
-    return (code < 0x20 and code not in (0x09, 0x0A, 0x0D)) or code in _HIGH
+def _code(reference: tuple[str, str]) -> int:
+    hexadecimal, decimal = reference
+    return int(hexadecimal, 16) if hexadecimal else int(decimal)
 
 
 def _stand_in(code: int) -> str:
