@@ -29,14 +29,11 @@ def operations_table() -> str:
 def with_tables(text: str) -> str:
     """README with its generated parts made anew."""
     for name, table in (("settings", settings_table()), ("operations", operations_table())):
-        text, count = re.subn(
-            rf"(<!-- {name}: [^>]*-->\n).*?(<!-- /{name} -->)",
-            lambda found, table=table: f"{found[1]}\n{table.strip()}\n\n{found[2]}",
-            text,
-            flags=re.DOTALL,
-        )
-        if count != 1:
+        place = rf"(?<=<!-- {name}: generated, do not edit -->\n).*?(?=<!-- /{name} -->)"
+        parts = re.split(place, text, flags=re.DOTALL)
+        if len(parts) != 2:
             raise ValueError(f"README.md has no place for the table of {name}")
+        text = f"{parts[0]}\n{table.strip()}\n\n{parts[1]}"
     return text
 
 
