@@ -64,7 +64,7 @@ class Dispatcher:
 
     async def _answer(self, request: Request, event: RequestEvent) -> Response:
         sent = request.headers
-        target = parse_target(request.path, request.query, sent.get("host", ""), self._domains)
+        target = parse_target(request.path, request.query, request.host, self._domains)
         headers = with_hoisted_headers(target, sent)
         event.bucket, event.key = target.bucket, target.key
         principal, verified = self._authentication(request, event)
@@ -114,4 +114,4 @@ class Dispatcher:
 def base_url(request: Request) -> str:
     """``http://host[:port]`` as the client addressed us."""
     scheme = "https" if request.secure else "http"
-    return f"{scheme}://{request.headers.get('host', 'localhost')}"
+    return f"{scheme}://{request.host or 'localhost'}"

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from gateway.access.doctor import Doctor
 from gateway.access.principals import Principal
+from gateway.access.public_addresses import PublicAddresses
 from gateway.access.secret_source import SecretSource
 from gateway.observe.event import RequestEvent
 from gateway.refusals import s3_refusal
@@ -27,11 +28,13 @@ class Authentication:
         *,
         now: Callable[[], datetime],
         doctor: Doctor,
+        addresses: PublicAddresses,
         region: str | None = None,
     ) -> None:
         self._secrets = secrets_of
         self._now = now
         self._doctor = doctor
+        self._addresses = addresses
         self._region = region
         # An unknown key costs what a known one costs, so that timing tells nothing.
         self._decoy = secrets.token_urlsafe(30)
@@ -53,12 +56,12 @@ class Authentication:
             if claim is None:
                 raise S3Error("AccessDenied")
             event.access_key = claim.access_key
-            return self._prove(signable, claim, event)
+            return self._prove(signable, claim, request.host, event)
         except Refusal as refusal:
             raise s3_refusal(refusal) from None
 
     def _prove(
-        self, signable: Signable, claim: Claim, event: RequestEvent
+        self, signable: Signable, claim: Claim, host: str, event: RequestEvent
     ) -> tuple[Principal, Verified]:
         secret = self._secrets.secret(claim.access_key)
         now = self._now()
@@ -67,12 +70,27 @@ class Authentication:
         except Refusal as refusal:
             if secret is None:
                 raise unknown_key(claim.access_key) from None
-            if refusal.code == "SignatureDoesNotMatch":
+            if refusal.code != "SignatureDoesNotMatch":
+                raise
+            found = self._addressed_otherwise(signable, claim, secret, host, now)
+            if found is None:
                 event.hint = self._doctor.hint(signable, claim, secret, now=now)
-            raise
+                raise
+            verified = found
         if secret is None:
             raise unknown_key(claim.access_key)
         return Principal(access_key=claim.access_key), verified
+
+    def _addressed_otherwise(
+        self, signable: Signable, claim: Claim, secret: str, host: str, now: datetime
+    ) -> Verified | None:
+        """Proof under one of the addresses that are configured, or told by a trusted proxy."""
+        for spelling in self._addresses.spellings(signable, host):
+            try:
+                return verify(spelling, claim, secret, now=now, region=self._region)
+            except Refusal:
+                continue
+        return None
 
 
 def unknown_key(access_key: str) -> S3Error:

@@ -152,8 +152,9 @@ class Catalog(abc.ABC):
     ) -> Version:
         """CopyObject onto itself: same bytes and location, new headers, metadata, tags, class, times.
 
-        Raises NoSuchKey, or ConditionConflict if the current sequence is not
-        ``version.sequence``; the stored sequence is a greater one.
+        Size and location stay; all else is as ``version`` tells. Raises NoSuchBucket, NoSuchKey,
+        ConditionFailed, or ConditionConflict if the current sequence is not ``version.sequence``;
+        the stored sequence is a greater one.
         """
 
     # Multipart uploads
@@ -180,7 +181,7 @@ class Catalog(abc.ABC):
         """Open uploads by key, then time of initiation, with common prefixes, as ``list``.
 
         Greater than ``after_key``; with ``after_id``, also those of ``after_key`` itself
-        that come after that upload. The flag tells whether more is left.
+        that come after that upload (all of them if it is gone). The flag tells whether more is left.
         """
 
     @abc.abstractmethod

@@ -61,7 +61,10 @@ class Request:
     body: Body
     peer: str
     """Address of the client; of the one a trusted proxy names, behind such a proxy."""
+    host: str
+    """The host the client asked for: the Host header, or what a trusted proxy says it was."""
     secure: bool = False
+    """The client speaks TLS, to us or to a trusted proxy."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from gateway.access.authentication import Authentication
 from gateway.access.authorization import Authorization
 from gateway.access.credentials import Credentials
 from gateway.access.doctor import Doctor
+from gateway.access.public_addresses import PublicAddresses
 from gateway.catalog.errors import CatalogError, NoSuchBucket
 from gateway.catalog.interface import Catalog
 from gateway.catalog.sqlite import SqliteCatalog
@@ -119,6 +120,7 @@ def build(settings: Settings, credentials: Credentials, catalog: str, number: in
         authentication=Authentication(
             credentials,
             now=lambda: datetime.now(UTC),
+            addresses=PublicAddresses(settings.public_url),
             doctor=Doctor(
                 hosts=[*settings.domains, *(url.netloc for url in urls)],
                 ports=[

@@ -44,10 +44,15 @@ async def complete_multipart_upload(
     try:
         upload = await catalog.upload(bucket, input.key, input.upload_id)
         condition = write_condition(input.if_match, input.if_none_match)
-        await refuse_early(context, bucket, input.key, condition)
-        # Refused here, the upload need not be closed for it. What counts is decided once it is.
-        found = await catalog.parts(upload.id)
-        _checksum(input, upload, _chosen(input.multipart_upload.parts, found, upload))
+        try:
+            # Refused here, the upload need not be closed for it. What counts is decided once it is.
+            await refuse_early(context, bucket, input.key, condition)
+            found = await catalog.parts(upload.id)
+            _checksum(input, upload, _chosen(input.multipart_upload.parts, found, upload))
+        except S3Error:
+            # Raises NoSuchUpload if what was seen is that another request has completed it.
+            await catalog.upload(bucket, input.key, input.upload_id)
+            raise
         unfinished = await catalog.begin_complete(upload.id)
     except NoSuchUpload:
         return await _again(context, bucket, input)

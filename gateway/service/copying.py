@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from backends.interface import Staged
+from gateway.catalog.errors import ConditionConflict
 from gateway.catalog.records import Bucket, Checksum, Condition, Version
 from gateway.payload import DEFAULT_ALGORITHM, Hashing
 from gateway.s3.errors import S3Error
@@ -17,6 +18,9 @@ from gateway.service.objects import MAX_SINGLE
 from gateway.service.publishing import Facts, publish, stage_new
 from gateway.service.reading import Opened, current, open_current, whole
 from gateway.service.versions import require_current
+
+_RESTATEMENTS = 100
+"""Times a copy onto itself begins anew because of other writers; then it is a conflict (409)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +37,31 @@ async def copy_object(context: Context, input: CopyObject) -> CopyObjectResult:
     source = await _source_bucket(context, bucket, input)
     condition = write_condition(input.if_match, input.if_none_match)
     await refuse_early(context, bucket, input.key, condition)
-    onto_itself = source.id == bucket.id and input.copy_source.key == input.key
-    if onto_itself:
-        version = await current(context, source, input.key)
+    if source.id == bucket.id and input.copy_source.key == input.key:
+        restated = await _onto_itself(context, bucket, input, condition)
+        if restated is not None:
+            return _result(restated)
+    return _result(await _copy(context, source, bucket, input, condition))
+
+
+async def _onto_itself(
+    context: Context, bucket: Bucket, input: CopyObject, condition: Condition
+) -> Version | None:
+    """The object under new facts; None if its bytes must be read for that."""
+    for attempt in range(1, _RESTATEMENTS + 1):
+        version = await current(context, bucket, input.key)
         check_copy_source(context, input, version)
         _refuse_without_change(input, version)
-        if input.checksum_algorithm in {None, _algorithm(version)}:
-            facts = _facts(context, input, version, version.etag, version.checksum)
-            return _result(await _restate(context, bucket, version, facts, condition))
-    return _result(await _copy(context, source, bucket, input, condition))
+        if input.checksum_algorithm not in {None, _algorithm(version)}:
+            return None
+        facts = _facts(context, input, version, version.etag, version.checksum)
+        try:
+            return await _restate(context, bucket, version, facts, condition)
+        except ConditionConflict:
+            # It was written meanwhile: what is there now is what is copied.
+            if attempt == _RESTATEMENTS:
+                raise
+    raise AssertionError("unreachable")
 
 
 async def _source_bucket(

@@ -17,7 +17,7 @@ from gateway.s3.target import Domains
 from gateway.wire.limits import Limits
 from gateway.wire.receiving import ArrivingBody, Network, peer_of, receive
 from gateway.wire.sending import send, whole
-from gateway.wire.unreadable import HttpServer
+from gateway.wire.connections import HttpServer
 
 Answer = Callable[[Request, RequestEvent], Awaitable[Response]]
 Site = Callable[[str], Awaitable[Response | None]]
@@ -78,7 +78,7 @@ class Listener:
         if self._server is not None:
             self._server.close()
         if self._http is not None:
-            self._http.pre_shutdown()
+            self._http.close_idle()
         try:
             async with asyncio.timeout(deadline_s):
                 await self._idle.wait()
@@ -154,13 +154,13 @@ class Listener:
 
     def _is_of_a_bucket(self, request: Request) -> bool:
         try:
-            return self._domains.bucket(request.headers.get("host", "")) is not None
+            return self._domains.bucket(request.host) is not None
         except S3Error:
             return True
 
     def _refuse_unreadable(self, http: web.BaseRequest, error: S3Error) -> web.StreamResponse:
         event = _event("-")
-        event.peer = peer_of(http, {}, ())
+        event.peer = peer_of(http)
         response = _refusal(error, event, resource="")
         response.close = True
         event.status = response.status

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD
@@ -116,15 +117,40 @@ def split_target(target: str) -> tuple[str, str]:
     return path, query
 
 
-def peer_of(
-    request: web.BaseRequest, headers: Mapping[str, str], trusted: Sequence[Network]
-) -> str:
-    """Address of the client: the last one in X-Forwarded-For that is not a trusted proxy."""
+def peer_of(request: web.BaseRequest) -> str:
+    """Address of the other end of the connection, "-" if it is gone."""
     transport = request.transport
     name = transport.get_extra_info("peername") if transport is not None else None
-    peer = str(name[0]) if isinstance(name, tuple) else "-"
+    return str(name[0]) if isinstance(name, tuple) else "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Client:
+    """Who asks, and how they addressed us; behind a trusted proxy, what that says."""
+
+    peer: str
+    host: str
+    secure: bool
+
+
+def _client(
+    request: web.BaseRequest, headers: Mapping[str, str], trusted: Sequence[Network]
+) -> _Client:
+    peer, host = peer_of(request), headers.get("host", "")
     if not trusted or not _is_trusted(peer, trusted):
-        return peer
+        return _Client(peer=peer, host=host, secure=request.secure)
+    # What several proxies appended: the last value is from the one that is trusted.
+    said = headers.get("x-forwarded-host", "").rpartition(",")[2].strip()
+    scheme = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
+    return _Client(
+        peer=_forwarded_for(headers, peer, trusted),
+        host=said or host,
+        secure=scheme == "https" if scheme else request.secure,
+    )
+
+
+def _forwarded_for(headers: Mapping[str, str], peer: str, trusted: Sequence[Network]) -> str:
+    """The last address in X-Forwarded-For that is not a trusted proxy."""
     for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
         address = hop.strip()
         if not address:
@@ -150,6 +176,7 @@ def receive(
     headers = read_headers(request.raw_headers)
     path, query = split_target(request.raw_path)
     expect = headers.get("expect", "").lower()
+    client = _client(request, headers, trusted)
     return Request(
         id=request_id,
         method=request.method,
@@ -157,6 +184,7 @@ def receive(
         query=query,
         headers=headers,
         body=ArrivingBody(request, limits, awaited=expect == "100-continue"),
-        peer=peer_of(request, headers, trusted),
-        secure=request.secure,
+        peer=client.peer,
+        host=client.host,
+        secure=client.secure,
     )

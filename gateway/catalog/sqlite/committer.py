@@ -55,7 +55,6 @@ class Committer:
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._room = asyncio.Semaphore(_MOST_WAITING)
         self._accepting = False
-        self._drained = threading.Event()
         self._may_close = threading.Event()
         self._thread: threading.Thread | None = None
         # The thread's own
@@ -104,8 +103,7 @@ class Committer:
             return
         await self.finish()
         self._may_close.set()
-        await asyncio.shield(self._ended)
-        self._thread.join()
+        await asyncio.shield(self._ended)  # the last that the thread does
         self._thread = None
 
     # The thread
@@ -170,7 +168,7 @@ class Committer:
                 if job.future is None or not job.future.cancelled():
                     _attempt(job, ledger)
             ledger.commit()
-        except Exception as error:  # noqa: BLE001 - handed to all who wait for this transaction
+        except BaseException as error:  # noqa: BLE001 - handed to all who wait for this transaction
             _log.exception("a transaction of the catalog failed")
             ledger.roll_back()
             if not taken:
@@ -192,8 +190,9 @@ class Committer:
                 settle()
             except BaseException as error:  # noqa: BLE001 - the rows say what is still to be done
                 _log.warning("left for recovery", error=type(error).__name__, cause=str(error))
-        for work in transaction.following:
-            self._queue.put(_Job(work, None))
+        if not self._stopping:  # else recovery does it
+            for work in transaction.following:
+                self._queue.put(_Job(work, None))
 
     def _give_up(self, jobs: deque[_Job], error: CatalogUnavailable) -> None:
         failed = list(jobs)

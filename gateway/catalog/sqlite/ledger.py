@@ -1,9 +1,11 @@
 """What a job sees: its transaction, the storages, and what is to be done after the commit."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import apsw
 from apsw import Connection
 
 from gateway.catalog.errors import NoSuchBucket
@@ -76,9 +78,14 @@ class Ledger:
                 self.generation.end()
 
     def roll_back(self) -> None:
-        """Undo the transaction, if there still is one."""
+        """Undo the transaction, if there still is one. Never fails: the next one would.
+
+        Rows of what is gone are left to recovery, lest an idle process tries again and again.
+        """
+        self.gone.clear()
         if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
+            with contextlib.suppress(apsw.Error):
+                self.connection.execute("ROLLBACK")
 
     def placing(self, storage: str) -> Placing | None:
         """The storage of that name, None if it is no longer configured."""

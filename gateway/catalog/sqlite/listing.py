@@ -96,40 +96,37 @@ class Walk(Generic[Position]):
     ) -> tuple[list[Row | str], bool]:
         """Up to ``limit`` rows and common prefixes from ``start``, and whether more are left."""
         found: list[Row | str] = []
-        position = start
-        if after.startswith(prefix):
-            under = _common(prefix, delimiter, after)
-            if under is not None:
-                beyond = successor(under)
-                if beyond is None:
-                    return found, False
-                position = self._seek(beyond)
+        under = _common(prefix, delimiter, after) if after.startswith(prefix) else None
+        position = start if under is None else self._seek(_beyond(under))
         piece = _FIRST_PIECE
         while True:
             piece = min(piece, limit + 1 - len(found))
             rows = self._fetch(position, piece)
             before, index = len(found), 0
             while index < len(rows):
-                row = rows[index]
-                common = _common(prefix, delimiter, row[0])
                 if len(found) == limit:
                     return found, True
+                row = rows[index]
+                common = _common(prefix, delimiter, row[0])
                 if common is None:
                     found.append(row)
                     index += 1
-                    position = self._follow(row)
                     continue
                 found.append(common.decode())
-                beyond = successor(common)
-                if beyond is None:
-                    return found, False
+                beyond = _beyond(common)
                 index = bisect_left(rows, beyond, lo=index, key=_key)
                 position = self._seek(beyond)
             if len(rows) < piece:
                 return found, False
+            if not isinstance(found[-1], str):
+                position = self._follow(rows[-1])
             # Many rows at once where most of them are items, few where prefixes hide most of them.
             gained = len(found) - before
             piece = piece * 4 if gained * 2 >= len(rows) else max(_LEAST_PIECE, gained * 2)
+
+
+def _beyond(common: bytes) -> bytes:
+    return successor(common) or END
 
 
 def _key(row: Row) -> Any:

@@ -7,6 +7,7 @@ claims of current versions are kept in a column with a unique index.
 
 from backends.errors import StorageError
 from backends.interface import Fingerprint
+from gateway.catalog.errors import CatalogUnavailable
 from gateway.catalog.interface import Placing, shadow_path
 from gateway.catalog.records import Location
 from gateway.catalog.sqlite.ledger import Gone, Ledger, Transaction
@@ -20,10 +21,13 @@ def decide(
     """The location that a new version of ``key`` gets, and what goes into its column ``claim``.
 
     The wanted one if it is not natural; else the wanted one if nobody else owns its path and the
-    storage is prepared to take it; else the shadow path of its staged name.
+    storage is prepared to take it; else the shadow path of its staged name. CatalogUnavailable if
+    there is no such storage.
     """
     placing = transaction.ledger.placing(wanted.storage)
-    if not wanted.natural or placing is None:
+    if placing is None:
+        raise CatalogUnavailable(f"the storage {wanted.storage!r} is not configured")
+    if not wanted.natural:
         return wanted, None
     claim = placing.claim(wanted.path)
     folds = transaction.ledger.folds(wanted.storage, placing)

@@ -1,6 +1,9 @@
-"""Answers to what never becomes a ``Request``: bytes that are not HTTP, heads that are too long.
+"""aiohttp's connections, where they are to behave otherwise.
 
-aiohttp answers these itself, in text and without a request id; here they are answered as S3 does it.
+What never becomes a ``Request`` (bytes that are not HTTP, heads that are too long) aiohttp answers in
+text and without a request id; here it is answered as S3 does it. And aiohttp's ``pre_shutdown`` makes
+busy connections deaf, so that an upload in progress never gets its last bytes; here only idle ones are
+closed.
 """
 
 from collections.abc import Callable
@@ -39,6 +42,11 @@ class Connection(web.RequestHandler):
             raise ConnectionError("a part of the answer is sent already")
         return self._refuse(request, _refusal(status, exc))
 
+    def close_if_idle(self) -> None:
+        """Close the connection unless a request is being answered or waits to be."""
+        if not self._request_in_progress and not self._messages:
+            self.force_close()
+
 
 class HttpServer(web.Server):
     """aiohttp's server of ``Connection``."""
@@ -51,6 +59,12 @@ class HttpServer(web.Server):
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, **self._kwargs)
+
+    def close_idle(self) -> None:
+        """Close all connections that nobody uses now."""
+        for connection in self.connections:
+            if isinstance(connection, Connection):
+                connection.close_if_idle()
 
 
 def _refusal(status: int, exc: BaseException | None) -> S3Error:
