@@ -15,6 +15,7 @@ from gateway.observe.access_log import AccessLog
 from gateway.observe.event import RequestEvent
 from gateway.observe.sink import Sink
 from gateway.s3.message import Request, Response
+from gateway.s3.target import Domains
 from gateway.server import orders, sockets
 from gateway.server.application import Application, Factory
 from gateway.server.failure import Exit, StartError
@@ -99,6 +100,7 @@ class Worker:
             trusted_proxies=[
                 ipaddress.ip_network(network) for network in self._settings.trusted_proxies
             ],
+            domains=Domains(self._settings.domains),
         )
         sock = sockets.listening(self._start.family, (self._start.host, self._start.port))
         await listener.start(sock, self._certificate.context if self._certificate else None)

@@ -1,6 +1,7 @@
 """Objects: put, get, head, delete."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gateway.catalog.errors import CatalogError
@@ -95,8 +96,7 @@ def _wanted(context: Context, input: GetObject | HeadObject, version: Version) -
 
 
 def _told(input: GetObject | HeadObject, version: Version, wanted: _Wanted) -> HeadObjectResult:
-    checked = input.checksum_mode is not None and wanted.span is None
-    checksum = version.checksum if checked else None
+    checksums = _told_checksums(input, version, wanted)
     return HeadObjectResult(
         size=version.size,
         last_modified=version.modified_ns // 1_000_000_000,
@@ -104,12 +104,26 @@ def _told(input: GetObject | HeadObject, version: Version, wanted: _Wanted) -> H
         content_range=wanted.span,
         headers=overridden(version.headers, input),
         metadata=version.metadata,
-        checksums=version.checksums if checksum is not None else {},
-        checksum_type=checksum.type if checksum is not None else None,
+        checksums=checksums,
+        checksum_type=version.checksum.type if checksums and version.checksum else None,
         parts_count=wanted.parts_count,
         tag_count=len(version.tags) or None,
         storage_class=version.storage_class,
     )
+
+
+def _told_checksums(
+    input: GetObject | HeadObject, version: Version, wanted: _Wanted
+) -> Mapping[str, str]:
+    """Of the whole or of the part that is asked for; a range has none."""
+    if input.checksum_mode is None or version.checksum is None:
+        return {}
+    if wanted.span is None or (input.part_number is not None and not version.parts):
+        return version.checksums
+    if input.part_number is None:
+        return {}
+    value = version.parts[input.part_number - 1].checksum
+    return {} if value is None else {version.checksum.algorithm: value}
 
 
 async def head_object(context: Context, input: HeadObject) -> HeadObjectResult:

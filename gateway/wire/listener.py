@@ -14,10 +14,10 @@ from gateway.observe.event import RequestEvent
 from gateway.s3.errors import S3Error, error_document
 from gateway.s3.message import Request, Response
 from gateway.s3.target import Domains
+from gateway.wire.connections import HttpServer
 from gateway.wire.limits import Limits
 from gateway.wire.receiving import ArrivingBody, Network, peer_of, receive
 from gateway.wire.sending import send, whole
-from gateway.wire.connections import HttpServer
 
 Answer = Callable[[Request, RequestEvent], Awaitable[Response]]
 Site = Callable[[str], Awaitable[Response | None]]

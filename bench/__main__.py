@@ -1,0 +1,6 @@
+"""``python -m bench``."""
+
+from bench.command import bench
+
+if __name__ == "__main__":
+    bench()
