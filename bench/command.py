@@ -171,5 +171,5 @@ def _measure(server: Server, terms: Terms, file: TextIO | None) -> bool:
                 print(f"{each.scenario}: {text}", file=sys.stderr, flush=True)
     if console.is_terminal:
         # A narrow terminal breaks the lines; it must not cut the figures.
-        console.print(table(shown), width=max(console.width, TABLE_WIDTH), crop=False)
+        Console(width=max(console.width, TABLE_WIDTH)).print(table(shown))
     return any(each.errors for each in shown)
