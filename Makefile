@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup serve test lint format pytest clients bench bench-smoke conformance docs clean
+.PHONY: help setup serve test lint format pytest clients bench bench-smoke conformance docs soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ docs: $(STAMPS)/dev ## write the generated tables of README.md
 
 bench-smoke: $(STAMPS)/dev
 	$(BIN)/python -m bench --seconds 30
+
+soak: $(STAMPS)/dev ## long and large tests that make test leaves out
+	$(BIN)/pytest -m soak
 
 test: lint bench-smoke pytest ## lint, all tests, a short bench
 

@@ -90,7 +90,7 @@ class S3:
             await asyncio.gather(self._jobs, return_exceptions=True)
         # The catalog first: finishing what it accepted moves bytes in the storages.
         await self._opened.aclose()
-        self._pool.shutdown()
+        await asyncio.to_thread(self._pool.shutdown)
 
 
 def build(settings: Settings, credentials: Credentials, catalog: str, number: int) -> S3:

@@ -9,7 +9,7 @@ class Limits:
 
     request_line: int = 16 * 1024
     header: int = 16 * 1024
-    receive_buffer: int = 256 * 1024
+    receive_buffer: int = 128 * 1024
     """A connection's unread body is held back beyond twice this."""
     body_stall_s: float = 60.0
     """A body of which nothing arrives for so long is given up (RequestTimeout)."""

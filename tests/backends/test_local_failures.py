@@ -235,7 +235,7 @@ async def test_copying_without_the_kernels_help(
 
 
 async def test_closing_waits_for_what_was_begun(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = LocalStorage(root=root)
     await storage.open()
@@ -260,9 +260,17 @@ async def test_closing_waits_for_what_was_begun(
     await piece
     with pytest.raises(Unavailable):
         await staged.write(b"x")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "put-1").write_bytes(b"not ours")
+    reused = [os.open(other, os.O_RDONLY) for _ in range(40)]  # the numbers that were ours
     with pytest.raises(Unavailable):
         await staged.discard()
+    assert (other / "put-1").exists()
     with pytest.raises(Unavailable):
         storage.stage("put-2")
     with pytest.raises(Unavailable):
         await unused.write(b"x")
+    assert [path.name for path in other.iterdir()] == ["put-1"]
+    for number in reused:
+        os.close(number)

@@ -1,0 +1,119 @@
+"""What a crash leaves behind, and what the next start makes of it."""
+
+from pathlib import Path
+
+import pytest
+
+from backends.local.storage import LocalStorage
+from tests.live.client import Client
+from tests.live.server import running
+
+
+@pytest.fixture
+def unplaced(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No rename succeeds: as if the machine stopped between commit and rename."""
+    monkeypatch.setattr(LocalStorage, "place", lambda *_: False)
+    return monkeypatch
+
+
+def _start_over(client: Client, bucket: str) -> None:
+    client.make_bucket(bucket)
+    client.put(bucket, "a/key", b"old")
+
+
+@pytest.mark.usefixtures("unplaced")
+def test_an_object_that_was_committed_but_not_moved_is_readable_at_once(tmp_path: Path) -> None:
+    with running(tmp_path / "root", durability="relaxed") as live:
+        live.client.make_bucket("bucket")
+        assert live.client.put("bucket", "a/key", b"content").status == 200
+        assert live.client.get("bucket", "a/key").body == b"content"
+        assert live.client.get("bucket", "a/key", range="bytes=1-3").body == b"ont"
+        assert len(live.staged()) == 1
+
+
+def test_an_object_that_was_committed_but_not_moved_is_at_its_path_after_a_start(
+    tmp_path: Path, unplaced: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    with running(root, durability="relaxed") as live:
+        live.client.make_bucket("bucket")
+        live.client.put("bucket", "a/key", b"content", x_amz_meta_a="1")
+        assert not (root / "bucket" / "a" / "key").exists()
+    unplaced.undo()
+    with running(root, durability="relaxed") as live:
+        assert (root / "bucket" / "a" / "key").read_bytes() == b"content"
+        got = live.client.get("bucket", "a/key")
+        assert (got.body, got.headers["x-amz-meta-a"]) == (b"content", "1")
+        assert live.staged() == []
+
+
+def test_an_overwrite_that_was_committed_but_not_moved_wins(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with running(root, durability="relaxed") as live:
+        _start_over(live.client, "bucket")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(LocalStorage, "place", lambda *_: False)
+            assert live.client.put("bucket", "a/key", b"newer").status == 200
+            assert live.client.get("bucket", "a/key").body == b"newer"
+            assert live.client.get("bucket", "a/key", if_none_match='"x"').body == b"newer"
+    with running(root, durability="relaxed") as live:
+        assert live.client.get("bucket", "a/key").body == b"newer"
+        assert (root / "bucket" / "a" / "key").read_bytes() == b"newer"
+        assert live.staged() == []
+
+
+def test_an_upload_that_was_completed_but_not_moved_is_whole_after_a_start(
+    tmp_path: Path, unplaced: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    parts = [b"a" * 5 * 1024**2, b"b"]
+    with running(root, durability="relaxed") as live:
+        live.client.make_bucket("bucket")
+        assert live.client.upload("bucket", "big", parts).status == 200
+    unplaced.undo()
+    with running(root, durability="relaxed") as live:
+        assert (root / "bucket" / "big").read_bytes() == b"".join(parts)
+        assert live.client.get("bucket", "big").body == b"".join(parts)
+
+
+def test_staged_bytes_that_nobody_knows_are_dropped_and_uploads_kept(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    staged = root / ".s3front" / "staged"
+    with running(root, durability="relaxed") as live:
+        _start_over(live.client, "bucket")
+        upload = live.client.start_upload("bucket", "big")
+        etag = live.client.put_part("bucket", "big", upload, 1, b"part").headers["etag"]
+    kept = sorted(path.name for path in staged.iterdir())
+    (staged / "put-0123abcd-00000000000000000000000000000000").write_bytes(b"half a b")
+    (staged / "upload-ffffffffffffffffffffffffffffffff").write_bytes(b"of no upload")
+    with running(root, durability="relaxed") as live:
+        assert live.staged() + live.staged(upload) == kept
+        assert live.client.get("bucket", "a/key").body == b"old"
+        assert live.client.complete("bucket", "big", upload, [(1, etag)]).status == 200
+        assert live.client.get("bucket", "big").body == b"part"
+
+
+def test_all_is_there_after_a_start(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    keys = ["a/key", "..", "dir/", "plain", "x//y"]
+    with running(root) as live:
+        live.client.make_bucket("bucket")
+        for key in keys:
+            live.client.put("bucket", key, key.encode(), x_amz_tagging="t=1")
+    with running(root) as live:
+        assert live.client.keys("bucket") == sorted(keys)
+        for key in keys:
+            got = live.client.get("bucket", key)
+            assert (got.body, got.headers["x-amz-tagging-count"]) == (key.encode(), "1")
+
+
+def test_an_object_whose_bytes_were_changed_outside_is_never_served_as_it_was(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "root"
+    with running(root, durability="relaxed") as live:
+        _start_over(live.client, "bucket")
+        (root / "bucket" / "a" / "key").write_bytes(b"bad")
+        answer = live.client.get("bucket", "a/key")
+        assert (answer.status, answer.code) == (500, "InternalError")
+        assert str(root) not in answer.body.decode()
