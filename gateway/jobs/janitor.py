@@ -1,11 +1,12 @@
 """Clears away what nobody will finish: old multipart uploads, old completions."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 import structlog
 
-from gateway.catalog.errors import CatalogError
+from gateway.catalog.errors import NoSuchUpload
 from gateway.service.context import Services
 
 _log = structlog.get_logger("s3front.janitor")
@@ -26,23 +27,27 @@ async def sweep(services: Services, rules: JanitorRules) -> int:
     """One round. Returns how many uploads were aborted."""
     catalog = services.catalog
     now_ns = services.now_ns()
+    aborted = await _abort_stale(services, now_ns - rules.upload_age_s * _NS)
+    await catalog.forget_completed(before_ns=now_ns - rules.completed_age_s * _NS)
+    blocked = await catalog.finish_removals()
+    if aborted or blocked:
+        _log.info("swept", uploads_aborted=aborted, removals_left=blocked)
+    return aborted
+
+
+async def _abort_stale(services: Services, before_ns: int) -> int:
+    catalog = services.catalog
     aborted = 0
     while True:
-        stale = await catalog.stale_uploads(
-            before_ns=now_ns - rules.upload_age_s * _NS, limit=_BATCH
-        )
+        stale = await catalog.stale_uploads(before_ns=before_ns, limit=_BATCH)
+        before = aborted
         for bucket, upload in stale:
-            try:
+            # Completed or aborted by its owner meanwhile is as good.
+            with contextlib.suppress(NoSuchUpload):
                 await catalog.abort_upload(bucket, upload.key, upload.id)
-            except CatalogError:
-                continue
-            aborted += 1
-        if len(stale) < _BATCH:
-            break
-    await catalog.forget_completed(before_ns=now_ns - rules.completed_age_s * _NS)
-    if aborted:
-        _log.info("stale multipart uploads aborted", uploads=aborted)
-    return aborted
+                aborted += 1
+        if len(stale) < _BATCH or aborted == before:
+            return aborted
 
 
 async def run(services: Services, rules: JanitorRules) -> None:
