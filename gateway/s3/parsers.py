@@ -137,6 +137,13 @@ def checksum_type(value: str) -> str:
     return name
 
 
+def checksum_mode(value: str) -> str:
+    """ENABLED, in any case: the C++ SDK sends it in lower case."""
+    if value.upper() != "ENABLED":
+        raise Malformed("Unknown checksum mode.")
+    return "ENABLED"
+
+
 part_number = whole(1, 10_000, "Part number must be an integer between 1 and 10000, inclusive")
 
 

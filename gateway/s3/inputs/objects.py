@@ -11,9 +11,9 @@ from gateway.s3.dates import parse_http_date
 from gateway.s3.fields import checksums, document, header, metadata, path, query, request_input
 from gateway.s3.parsers import (
     checksum_algorithm,
+    checksum_mode,
     date,
     marker_number,
-    one_of,
     page_size,
     part_number,
     redirect_location,
@@ -80,9 +80,7 @@ class GetObject:
     version_id: str | None = query("versionId", version_id, default=None)
     part_number: int | None = query("partNumber", part_number, default=None)
     expected_bucket_owner: str | None = header(_OWNER, default=None)
-    checksum_mode: str | None = header(
-        "x-amz-checksum-mode", one_of(("ENABLED",), "Unknown checksum mode."), default=None
-    )
+    checksum_mode: str | None = header("x-amz-checksum-mode", checksum_mode, default=None)
 
 
 @request_input
@@ -105,9 +103,7 @@ class HeadObject:
     version_id: str | None = query("versionId", version_id, default=None)
     part_number: int | None = query("partNumber", part_number, default=None)
     expected_bucket_owner: str | None = header(_OWNER, default=None)
-    checksum_mode: str | None = header(
-        "x-amz-checksum-mode", one_of(("ENABLED",), "Unknown checksum mode."), default=None
-    )
+    checksum_mode: str | None = header("x-amz-checksum-mode", checksum_mode, default=None)
 
 
 @request_input
