@@ -266,9 +266,10 @@ class Storage(abc.ABC):
         raise Unsupported("staging")
 
     def prepare(self, path: str) -> bool:
-        """Whether ``path`` can take bytes now: parents are made, no directory is in the way.
+        """Whether ``path`` is free to take bytes now; its parents are made.
 
-        Blocks briefly. False where a parent is a file or the path is a directory.
+        Blocks briefly. False where a parent is a file and where anything is there already: bytes
+        that nobody here owns are somebody else's.
         """
         raise Unsupported("staging")
 

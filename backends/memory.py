@@ -241,7 +241,7 @@ class MemoryStorage(Storage):
     def prepare(self, path: str) -> bool:
         self._check(path)
         with self._tree.lock:
-            return self._tree.can_take(path)
+            return path not in self._tree.paths and self._tree.can_take(path)
 
     def place(self, name: str, path: str) -> bool:
         naming.staged_name(name)

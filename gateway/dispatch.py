@@ -106,7 +106,9 @@ class Dispatcher:
         if error.status == 304:
             return Response(status=304, headers=headers)
         headers["Content-Type"] = "application/xml"
-        document = error_document(error, resource=request.path, request_id=request.id)
+        document = error_document(
+            error, resource=request.path, request_id=request.id, host_id=request.host_id
+        )
         close = headers.pop("connection", "") == "close"
         return Response(status=error.status, headers=headers, body=document, close=close)
 

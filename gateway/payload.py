@@ -119,10 +119,11 @@ class Payload:
     def require_length(self, most: int) -> int:
         """Length of the content in bytes, known before it is read.
 
-        S3Error MissingContentLength (411) or EntityTooLarge.
+        S3Error MissingContentLength (411) or EntityTooLarge. A PUT that tells no length at all is no
+        empty object: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonRequestHeaders.html
         """
         length = self._length()
-        if length is None:
+        if length is None or (not length and "content-length" not in self._request.headers):
             raise S3Error("MissingContentLength")
         if length > most:
             raise S3Error("EntityTooLarge", ProposedSize=str(length), MaxSizeAllowed=str(most))

@@ -74,7 +74,7 @@ class Places:
             if error.errno in _FAILING:
                 raise translated(error, f"make parents of {path!r}") from error
             return False
-        return found is None or stat.S_ISREG(found.st_mode)
+        return found is None
 
     def place(self, name: str, path: str) -> bool:
         """As ``Storage.place``. A link or a special file in the way is not replaced."""

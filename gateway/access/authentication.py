@@ -18,6 +18,8 @@ from sigv4.mechanism import claim_of
 from sigv4.refusal import Refusal
 from sigv4.verify import Verified, verify
 
+_TOKEN = "x-amz-security-token"  # noqa: S105  a header's name, not a password
+
 
 class Authentication:
     """Proves who signed a request. Anonymous requests are refused."""
@@ -42,8 +44,9 @@ class Authentication:
     def __call__(self, request: Request, event: RequestEvent) -> tuple[Principal, Verified]:
         """The principal and what chunk signatures need.
 
-        Raises S3Error with S3's code for the first thing that is wrong. A failed signature of a
-        known key is diagnosed into ``event.hint``, for the log only.
+        Raises S3Error with S3's code for the first thing that is wrong; InvalidToken for a session
+        token, which none of our keys has. A failed signature of a known key is diagnosed into
+        ``event.hint``, for the log only.
         """
         signable = Signable(
             method=request.method,
@@ -56,9 +59,12 @@ class Authentication:
             if claim is None:
                 raise S3Error("AccessDenied")
             event.access_key = claim.access_key
-            return self._prove(signable, claim, request.host, event)
+            proved = self._prove(signable, claim, request.host, event)
         except Refusal as refusal:
             raise s3_refusal(refusal) from None
+        if _names_a_token(request):
+            raise S3Error("InvalidToken")
+        return proved
 
     def _prove(
         self, signable: Signable, claim: Claim, host: str, event: RequestEvent
@@ -91,6 +97,16 @@ class Authentication:
             except Refusal:
                 continue
         return None
+
+
+def _names_a_token(request: Request) -> bool:
+    if request.headers.get(_TOKEN):
+        return True
+    parameters = request.query.split("&") if request.query else ()
+    return any(
+        value and name.lower() == _TOKEN
+        for name, _, value in (parameter.partition("=") for parameter in parameters)
+    )
 
 
 def unknown_key(access_key: str) -> S3Error:

@@ -5,6 +5,7 @@ import shlex
 import click
 
 from gateway.server.start import Started
+from gateway.settings.address import Address
 
 
 def banner(started: Started, version: str) -> str:
@@ -26,7 +27,8 @@ def banner(started: Started, version: str) -> str:
     else:
         rows.append(("Keys", f"in {kept.file}"))
     if started.metrics is not None:
-        rows.append(("Metrics", f"http://{started.metrics}/metrics"))
+        metrics = Address(host=started.metrics.reachable_host, port=started.metrics.port)
+        rows.append(("Metrics", f"http://{metrics}/metrics"))
     lines = [click.style(f"S3front {version} is ready.", fg="green", bold=True), ""]
     lines += [f"  {label:<11} {value}".rstrip() for label, value in rows]
     lines += ["", "  Try it:"]
@@ -38,8 +40,8 @@ def _commands(started: Started) -> list[str]:
     kept = started.kept
     if kept is None:
         keys = [
-            'export AWS_ACCESS_KEY_ID="$S3FRONT_ROOT_ACCESS_KEY"',
-            'export AWS_SECRET_ACCESS_KEY="$S3FRONT_ROOT_SECRET_KEY"',
+            f"export AWS_ACCESS_KEY_ID={_reference(started.given[0])}",
+            f"export AWS_SECRET_ACCESS_KEY={_reference(started.given[1])}",
         ]
     elif kept.generated:
         keys = [
@@ -53,3 +55,10 @@ def _commands(started: Started) -> list[str]:
         f"export AWS_DEFAULT_REGION={started.region}",
         f"aws --endpoint-url {started.endpoint} s3 ls",
     ]
+
+
+def _reference(origin: str) -> str:
+    """How a shell finds a value that was given there; dots if only the configuration file has it."""
+    if " in " in origin:
+        return "..."
+    return f'"$(cat "${origin}")"' if origin.endswith("_FILE") else f'"${origin}"'

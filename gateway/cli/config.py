@@ -29,7 +29,7 @@ def config() -> None:
     """Check and show the settings."""
 
 
-@config.command()
+@config.command(short_help="Exit 0 if the settings can be used, else 2.")
 @with_settings
 def check(folder: Path | None, file: Path | None, **options: Any) -> None:
     """Exit 0 if the settings can be used, 2 if not, with every problem told."""
@@ -42,14 +42,14 @@ def check(folder: Path | None, file: Path | None, **options: Any) -> None:
             click.echo(str(error), err=True)
             raise SystemExit(int(error.exit)) from None
     for warning in loaded.warnings:
-        click.echo(f"Warning: {warning}.", err=True)
+        click.echo(f"Warning: {warning}", err=True)
     click.echo("The settings can be used.")
 
 
-@config.command()
+@config.command(short_help="Print the settings in force, and where each was given.")
 @with_settings
 def show(folder: Path | None, file: Path | None, **options: Any) -> None:
-    """Print the settings in force as TOML, each with where it was given. Secrets are hidden."""
+    """Print all settings as TOML, each with where it was given. Secrets are hidden."""
     loaded = load_or_exit(folder, file, given(options))
     for notice in (*loaded.notices, *loaded.warnings):
         click.echo(f"# {notice}")
@@ -62,7 +62,10 @@ def _lines(loaded: Loaded) -> Iterator[str]:
     for name in Settings.model_fields:
         value = getattr(settings, name)
         origin = loaded.origins.get(name, "default")
-        if name == "storages" or value is None or (name == "buckets" and not value):
+        if name == "storages":
+            continue
+        if value is None:
+            yield f"# {name} is not set"
             continue
         if name == "root_secret_key":
             value = _HIDDEN

@@ -10,6 +10,7 @@ import click
 from gateway.settings.loader import Loaded, load
 from gateway.settings.model import Settings, named
 from gateway.settings.problems import SettingsError
+from gateway.settings.table import written_default
 
 BAD_CONFIGURATION = 2
 
@@ -23,12 +24,14 @@ def with_settings(command: Decorated) -> Decorated:
         if how.flag is None:
             continue
         description = (Settings.model_fields[name].description or "").replace("`", "")
+        default = written_default(name)
+        named_in = f"[{how.env}]" if not default else f"[{how.env}; default: {default}]"
         command = click.option(
             how.flag,
             name,
             multiple=how.many,
             metavar=name.upper(),
-            help=f"{description} [{how.env}]",
+            help=f"{description} {named_in}",
         )(command)
     command = click.option(
         "-c",

@@ -26,6 +26,7 @@ MIN_CHUNK: Final = 8192
 _MAX_LINE: Final = 1024
 _MAX_TRAILER_LINE: Final = 8192
 _MAX_TRAILERS: Final = 16
+_SHA256: Final = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 _TOKEN: Final = "aws-chunked"  # noqa: S105  a content coding, not a password
 _STREAMING: Final = "STREAMING-"
 _SIGNATURE_TRAILER: Final = "x-amz-trailer-signature"
@@ -86,13 +87,17 @@ def framing(headers: Mapping[str, str]) -> Framing | None:
 
     Any one sign is enough, so that framing is never stored as content: x-amz-content-sha256 says
     STREAMING-…, Content-Encoding names aws-chunked, or there is an x-amz-decoded-content-length.
+    Only a name in Content-Encoding beside the hash of the whole body is none: a signature of
+    framing has STREAMING-… there, and SDKs let their users write that header as they like.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
     S3Error MissingContentLength or InvalidArgument if the decoded length is missing or no number.
     """
     kind = headers.get("x-amz-content-sha256", "")
     streaming = kind.upper().startswith(_STREAMING)
     length = headers.get("x-amz-decoded-content-length")
     coded = _TOKEN in headers.get("content-encoding", "").lower()
-    if not streaming and length is None and not (coded and _names_token(headers)):
+    hashed = _SHA256.fullmatch(kind) is not None
+    if not streaming and length is None and (hashed or not (coded and _names_token(headers))):
         return None
     if length is None:
         raise S3Error("MissingContentLength")

@@ -63,13 +63,16 @@ class Request:
     """Address of the client; of the one a trusted proxy names, behind such a proxy."""
     host: str
     """The host the client asked for: the Host header, or what a trusted proxy says it was."""
+    host_id: str = ""
+    """Who answers, as x-amz-id-2 and an error's HostId tell it."""
     secure: bool = False
     """The client speaks TLS, to us or to a trusted proxy."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Response:
-    """One HTTP answer. The wire adds Date, Server, x-amz-request-id and Content-Length."""
+    """One HTTP answer. The wire adds Date, Server, x-amz-request-id, x-amz-id-2 and
+    Content-Length."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)

@@ -5,9 +5,11 @@ few, a header: their *selectors*. "The most demanding row that fits" is not enou
 /b/k?uploadId=u`` without ``partNumber`` would replace an object by a part of it. So:
 
 - The selectors a request names must be exactly those of one row. Otherwise it is refused.
-- Reads (GET, HEAD) look for the selectors of their own scope only and ignore other parameters, as
-  S3 does (``GET /b?foo=bar`` lists). A sub-resource has no HEAD: naming one is refused, but
-  ``HEAD /b?list-type=2`` is HeadBucket.
+- Reads (GET, HEAD) look for every name that selects an operation by itself, whatever its method and
+  scope: ``GET /b/k?uploads`` does not send ``k``. They ignore other parameters, as S3 does (``GET
+  /b?foo=bar`` lists), among them names that select only together with another: to a read
+  ``partNumber`` says which part, and ``id`` may be anything. A sub-resource has no HEAD: naming one
+  is refused, but ``HEAD /b?list-type=2`` is HeadBucket.
 - Writes (PUT, POST, DELETE) look for every selector of the whole table, whatever its method and
   scope, and refuse a parameter without a value that no row knows: that is what a sub-resource of
   tomorrow looks like, and ``DELETE /b?tomorrow`` must not delete the bucket. ``foo=bar`` is ignored.
@@ -32,6 +34,8 @@ FORM = "multipart/form-data"
 
 _READS = frozenset({"GET", "HEAD"})
 _VERSION = "versionId"
+_SDK_NAME = "x-id"
+"""Where SDKs say which operation they mean."""
 _PART, _UPLOAD = "partNumber", "uploadId"
 _ALLOW = ("GET", "HEAD", "PUT", "POST", "DELETE")
 _RESOURCE_TYPES = {_UPLOAD: "UPLOAD", _PART: "PART"}
@@ -105,12 +109,7 @@ class Router(Generic[R]):
         S3Error InvalidArgument, MethodNotAllowed, PreconditionFailed or NotImplemented if there is
         none that the request names exactly.
         """
-        if target.key is not None:
-            scope = Scope.OBJECT
-        elif target.bucket is not None:
-            scope = Scope.BUCKET
-        else:
-            scope = Scope.SERVICE
+        scope = _scope(target)
         group = self._groups[scope].get(method)
         if group is None:
             self._method_not_allowed(method, scope, None)
@@ -128,15 +127,22 @@ class Router(Generic[R]):
             _check_form(headers)
         if params:
             _check_params(row, group, target)
+            if not group.reads:
+                self._check_sdk_name(row, params.get(_SDK_NAME))
         return row
+
+    def _check_sdk_name(self, row: R, name: str | None) -> None:
+        """A write that calls itself another operation is refused; what is no operation's name is
+        only a remark."""
+        if name in (None, row.name):
+            return
+        if any(name == other.name for other in self._rows):
+            raise _invalid(f"This request is {row.name}.", _SDK_NAME, str(name))
 
     def _group(self, method: str, scope: Scope) -> _Group[R]:
         own = [row for row in self._rows if row.method == method and row.scope is scope]
         reads = method in _READS
-        if method == "HEAD":
-            searched = [row for row in self._rows if row.method == "GET" and row.scope is scope]
-        else:
-            searched = own if reads else list(self._rows)
+        searched = self._searched(own, reads=reads)
         rows: dict[frozenset[str], R] = {}
         for row in own:
             selectors = frozenset({*row.query, *row.headers})
@@ -146,20 +152,23 @@ class Router(Generic[R]):
         return _Group(
             plain=rows.pop(frozenset(), None),
             rows=rows,
-            selectors=frozenset(
-                name
-                for row in searched
-                for name, value in row.query.items()
-                if not value or method != "HEAD"
-            ),
-            values=tuple(
-                {(name, value) for row in searched for name, value in row.query.items() if value}
-            ),
+            selectors=frozenset(name for name, value in searched if not value or method != "HEAD"),
+            values=tuple({(name, value) for name, value in searched if value}),
             headers=tuple(
                 sorted({name for row in self._rows if row.method == method for name in row.headers})
             ),
             reads=reads,
         )
+
+    def _searched(self, own: Iterable[R], *, reads: bool) -> set[tuple[str, str]]:
+        """The selectors, with their values, that a request of the rows ``own`` is searched for."""
+        pairs = {pair for row in self._rows for pair in row.query.items()}
+        if not reads:
+            return pairs
+        alone = {name for row in self._rows if len(row.query) == 1 for name in row.query}
+        return {pair for pair in pairs if pair[0] in alone} | {
+            pair for row in own for pair in row.query.items()
+        }
 
     def _refuse(
         self,
@@ -203,6 +212,12 @@ class Router(Generic[R]):
             Method=method if method.isascii() and method.isalnum() else "",
             ResourceType=kind,
         )
+
+
+def _scope(target: Target) -> Scope:
+    if target.key is not None:
+        return Scope.OBJECT
+    return Scope.SERVICE if target.bucket is None else Scope.BUCKET
 
 
 def _of_value(

@@ -1,5 +1,6 @@
 """The XML documents of requests, as values. What S3 would not take is S3Error MalformedXML."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,7 @@ _OBJECT: Final = frozenset({"Key", "VersionId", "ETag", "LastModifiedTime", "Siz
 _CHECKSUMS: Final = {f"Checksum{name}": name for name in DIGEST_SIZES}
 _PART: Final = frozenset({"PartNumber", "ETag", *_CHECKSUMS})
 _TAG: Final = frozenset({"Key", "Value"})
+_REGION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,8 @@ class CompletedMultipartUpload:
 def parse_create_bucket_configuration(body: bytes) -> CreateBucketConfiguration:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html
 
-    S3Error NotImplemented for Location and Bucket, which make directory buckets, and for Tags.
+    S3Error NotImplemented for Location and Bucket, which make directory buckets, and for Tags;
+    InvalidLocationConstraint for what cannot be the name of a region.
     """
     document = Document(body, "CreateBucketConfiguration")
     region = None
@@ -82,6 +85,8 @@ def parse_create_bucket_configuration(body: bytes) -> CreateBucketConfiguration:
         match name:
             case "LocationConstraint":
                 region = document.text(element) or None
+                if region is not None and _REGION.fullmatch(region) is None:
+                    raise S3Error("InvalidLocationConstraint", LocationConstraint=region)
             case "Location" | "Bucket" | "Tags":
                 if len(element):
                     raise S3Error("NotImplemented", f"{name} of a new bucket is not implemented.")

@@ -132,14 +132,32 @@ def _writable(folder: Path) -> None:
         raise _refused(folder, error) from None
 
 
+def _nearest(path: Path) -> tuple[Path, int | None]:
+    """The lowest directory of the path that is there, with its owner; or, without an owner, the one
+    that may not be passed through."""
+    barred = None
+    for there in (path, *path.parents):
+        try:
+            owner = there.stat().st_uid
+        except PermissionError:
+            barred = there.parent
+        except OSError:
+            continue
+        else:
+            return (there, owner) if barred is None else (barred, None)
+    return path, None
+
+
 def _refused(path: Path, error: OSError) -> StartError:
     """What cannot be written, as whom, and the one line that puts it right."""
     uid, gid = os.geteuid(), os.getegid()
-    there = path
-    while not there.exists() and there != there.parent:
-        there = there.parent
     if error.errno in {errno.EACCES, errno.EPERM}:
+        there, owner = _nearest(path)
         fix = f"Fix: chown -R {uid}:{gid} {shlex.quote(str(there))}"
+        if owner == uid:
+            fix = f"{there} is owned by it: look at its mode, its access list and its mount."
+        elif owner is None:
+            fix = f"Let it pass through {there}, or choose another directory."
     elif error.errno == errno.EROFS:
         fix = "It is mounted read-only: mount it writable."
     elif error.errno in {errno.ENOSPC, errno.EDQUOT}:

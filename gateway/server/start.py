@@ -38,6 +38,8 @@ class Started:
     credentials: Credentials
     kept: Kept | None
     """None if the credentials were given in the settings."""
+    given: tuple[str, str]
+    """Where access key and secret key were given, as ``Loaded.origins`` tells it, if they were."""
     metrics: Address | None
 
     @property
@@ -65,7 +67,7 @@ def serve(
         directories = Directories(settings)
         try:
             _supervise(
-                loaded.settings,
+                loaded,
                 directories,
                 announce=announce,
                 reload=lambda: _reload(load_again, sink),
@@ -78,13 +80,14 @@ def serve(
 
 
 def _supervise(
-    settings: Settings,
+    loaded: Loaded,
     directories: Directories,
     *,
     announce: Callable[[Started], None],
     reload: Callable[[], Settings | None],
     factory: str,
 ) -> None:
+    settings, origins = loaded.settings, loaded.origins
     # The port before the keys: what is printed once should not be lost to a port in use.
     with sockets.reserve(settings.listen) as reserved:
         sockets.raise_descriptor_limit()
@@ -102,6 +105,7 @@ def _supervise(
                 },
                 credentials=credentials,
                 kept=kept,
+                given=(origins.get("root_access_key", ""), origins.get("root_secret_key", "")),
                 metrics=metrics.address,
             )
 

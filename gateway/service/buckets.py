@@ -31,6 +31,14 @@ def location_of(region: str) -> str | None:
     return None if region == "us-east-1" else region
 
 
+def region_of(location: str) -> str:
+    """The region of a bucket made in ``location``: the old name ``EU`` is eu-west-1.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
+    """
+    return "eu-west-1" if location == "EU" else location
+
+
 async def create_bucket(context: Context, input: CreateBucket) -> CreateBucketResult:
     """A bucket in the region asked for; any region is ours.
 
@@ -57,7 +65,7 @@ async def create_bucket(context: Context, input: CreateBucket) -> CreateBucketRe
 async def head_bucket(context: Context, input: HeadBucket) -> HeadBucketResult:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html"""
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
-    return HeadBucketResult(bucket_region=bucket.region)
+    return HeadBucketResult(bucket_region=region_of(bucket.region))
 
 
 async def delete_bucket(context: Context, input: DeleteBucket) -> DeleteBucketResult:
@@ -91,10 +99,10 @@ async def list_buckets(context: Context, input: ListBuckets) -> ListBucketsResul
             ListedBucket(
                 name=bucket.name,
                 creation_date=bucket.created_ns // 10**9,
-                bucket_region=bucket.region,
+                bucket_region=region_of(bucket.region),
             )
             for bucket in page
-            if input.bucket_region in {None, bucket.region}
+            if input.bucket_region in {None, region_of(bucket.region)}
         ),
         owner=Owner(id=services.owner.id, display_name=services.owner.display_name),
         continuation_token=token_of(page[-1].name) if more else None,

@@ -13,21 +13,29 @@ def s3_error(fault: catalog.CatalogError | storage.StorageError) -> S3Error:
     """What S3 would answer. What is our fault, not the client's, is logged with its cause."""
     match fault:
         case catalog.NoSuchBucket():
-            return S3Error("NoSuchBucket")
+            return _naming(fault, "NoSuchBucket", "BucketName")
         case catalog.BucketExists():
-            return S3Error("BucketAlreadyOwnedByYou")
+            return _naming(fault, "BucketAlreadyOwnedByYou", "BucketName")
         case catalog.BucketNotEmpty():
-            return S3Error("BucketNotEmpty")
+            return _naming(fault, "BucketNotEmpty", "BucketName")
         case catalog.NoSuchKey():
-            return S3Error("NoSuchKey")
+            return _naming(fault, "NoSuchKey", "Key")
         case catalog.NoSuchUpload():
-            return S3Error("NoSuchUpload")
+            return _naming(fault, "NoSuchUpload", "UploadId")
         case catalog.ConditionFailed():
             return S3Error("PreconditionFailed")
         case catalog.ConditionConflict():
             return S3Error("ConditionalRequestConflict")
         case _:
             return _ours(fault)
+
+
+def _naming(fault: catalog.CatalogError, code: str, element: str) -> S3Error:
+    """With the element in which S3 repeats what is not there (or in the way)."""
+    error = S3Error(code)
+    if fault.args:
+        error.fields = {element: str(fault.args[0])}
+    return error
 
 
 def _ours(fault: catalog.CatalogError | storage.StorageError) -> S3Error:

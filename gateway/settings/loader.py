@@ -137,11 +137,12 @@ _FIXES = {
     "float_type": "Write a number.",
     "string_type": "Write a text in quotes.",
     "tuple_type": "Write a list.",
-    "dict_type": "Write a table: [storages.NAME] with type and what that type needs.",
-    "model_type": "Write a table: [storages.NAME] with type and what that type needs.",
-    "model_attributes_type": "Write a table with its keys.",
     "missing": "Add it.",
     "extra_forbidden": "Remove it.",
+}
+_TABLES = {
+    "storages": "Write a table: [storages.NAME] with type and what that type needs.",
+    "buckets": "Write a name, or a table: [[buckets]] with name.",
 }
 
 
@@ -156,10 +157,13 @@ def _problem(details: ErrorDetails, origins: Mapping[tuple[str, ...], str]) -> P
     wrong = details["msg"].rstrip(".")
     fix = _FIXES.get(details["type"], "")
     if details["type"] == "literal_error":
+        wrong = f"{details['input']!r} is none of its values"
         fix = f"Write one of {context['expected']}."
     elif details["type"] in {"greater_than_equal", "less_than_equal"}:
         bound = context.get("ge", context.get("le"))
-        fix = f"Write {bound} or {'more' if 'ge' in context else 'less'}."
+        fix = f"Write {bound:g} or {'more' if 'ge' in context else 'less'}."
+    elif details["type"] in {"dict_type", "model_type", "model_attributes_type"}:
+        wrong, fix = "it is no table", _TABLES.get(at[0], "Write a table with its keys.")
     return Problem(
         key=_written(at, origins), wrong=f"{wrong[0].lower()}{wrong[1:]}.", fix=fix or "Correct it."
     )
@@ -170,12 +174,9 @@ def _written(at: tuple[str, ...], origins: Mapping[tuple[str, ...], str]) -> str
     for length in range(len(at), 0, -1):
         origin = origins.get(at[:length])
         if origin is not None:
-            rest = at[length:]
-            return (
-                ".".join((*at[:length], *rest)) + origin.removeprefix(at[0])
-                if (rest and origin.startswith(at[0] + " in "))
-                else ".".join((origin, *rest))
-            )
+            # In the environment and in a flag a list is one text: there is no path into it.
+            in_file = origin.startswith(f"{at[0]} in ")
+            return ".".join(at) + origin.removeprefix(at[0]) if in_file else origin
     if len(at) == 1:
         flag = named(at[0]).flag
         return f"{at[0]} ({flag})" if flag else f"{at[0]} ({named(at[0]).env})"

@@ -90,12 +90,16 @@ class Settings(BaseModel):
         Named(flag="--log-format", env="S3FRONT_LOG_FORMAT", reloadable=True),
     ] = Field(
         default="auto",
-        description="`auto`: text on a terminal, JSON otherwise. `off`: no access log.",
+        description="`text` or `json`; `auto`: text on a terminal, JSON otherwise. `off`: no access "
+        "log.",
     )
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Named(flag="--log-level", env="S3FRONT_LOG_LEVEL", reloadable=True),
-    ] = Field(default="info", description="Least severity of what is logged.")
+    ] = Field(
+        default="info",
+        description="Least severity of what is logged: `debug`, `info`, `warning` or `error`.",
+    )
     tls_cert: Annotated[
         str | None, Named(flag="--tls-cert", env="S3FRONT_TLS_CERT", reloadable=True)
     ] = Field(

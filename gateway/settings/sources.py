@@ -59,6 +59,7 @@ def read_environment(environ: Mapping[str, str]) -> Source:
                 )
                 continue
             path = (fields[plain],) if plain in fields else _storage_path(plain)
+            source.origins[path] = variable
             text = _read_referenced(source, variable, Path(environ[variable]))
             if text is not None:
                 _put(source, path, variable, text)

@@ -10,12 +10,12 @@ def settings_table() -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():
-        how = named(name)
+        how, default = named(name), written_default(name)
         cells = (
             f"`{name}`",
             f"`{how.flag}`" if how.flag else "",
             f"`{how.env}`" + (f" (`{how.minio}`)" if how.minio else ""),
-            _default(field.get_default(call_default_factory=True)),
+            f"`{default}`" if default else "",
             field.description or "",
             "yes" if how.reloadable else "",
         )
@@ -23,9 +23,11 @@ def settings_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _default(value: object) -> str:
+def written_default(name: str) -> str:
+    """The default of a setting as its flag would be given it; empty if it has none."""
+    value = Settings.model_fields[name].get_default(call_default_factory=True)
     if value is None or value in ((), {}):
         return ""
     if isinstance(value, tuple):
-        return f"`{','.join(str(item) for item in value)}`"
-    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+        return ",".join(str(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

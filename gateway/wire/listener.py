@@ -1,6 +1,7 @@
 """The connections of one worker."""
 
 import asyncio
+import base64
 import secrets
 import socket
 import ssl
@@ -48,6 +49,9 @@ class Listener:
         self._observe = observe
         self._trusted = tuple(trusted_proxies)
         self._domains = Domains(()) if domains is None else domains
+        # S3's second id, which its SDKs show beside the request's: here, which worker it was.
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html
+        self._host_id = base64.b64encode(secrets.token_bytes(48)).decode()
         self._server: asyncio.Server | None = None
         self._http: HttpServer | None = None
         self._in_flight = 0
@@ -106,9 +110,9 @@ class Listener:
 
     async def _exchange(self, http: web.BaseRequest, event: RequestEvent) -> web.StreamResponse:
         try:
-            request = receive(http, event.id, self._limits, self._trusted)
+            request = receive(http, event.id, self._limits, self._trusted, host_id=self._host_id)
         except S3Error as error:
-            response = _refusal(error, event, resource=http.raw_path.partition("?")[0])
+            response = self._refusal(error, event, resource=http.raw_path.partition("?")[0])
             response.close = True
             return await self._send(http, event, response)
         event.path = request.path
@@ -131,7 +135,7 @@ class Listener:
             if http.writer.output_size:
                 raise
             # The bytes of a small answer are read before its head is sent.
-            failed = _refusal(S3Error("InternalError"), event, resource=request.path)
+            failed = self._refusal(S3Error("InternalError"), event, resource=request.path)
             return await self._send(http, event, failed)
 
     async def _send(
@@ -142,7 +146,7 @@ class Listener:
         event.bytes_out = len(body) if isinstance(body, bytes) else body.length
         if http.method == "HEAD" or response.status in {204, 304}:
             event.bytes_out = 0
-        return await send(http, event.id, response)
+        return await send(http, event.id, response, host_id=self._host_id)
 
     async def _respond(self, request: Request, event: RequestEvent) -> Response:
         if request.path.startswith(_SITE_PREFIXES) and not self._is_of_a_bucket(request):
@@ -161,11 +165,20 @@ class Listener:
     def _refuse_unreadable(self, http: web.BaseRequest, error: S3Error) -> web.StreamResponse:
         event = _event("-")
         event.peer = peer_of(http)
-        response = _refusal(error, event, resource="")
+        response = self._refusal(error, event, resource="")
         response.close = True
         event.status = response.status
         self._observe(event)
-        return whole(http, event.id, response)
+        return whole(http, event.id, response, host_id=self._host_id)
+
+    def _refusal(self, error: S3Error, event: RequestEvent, *, resource: str) -> Response:
+        event.error_code = error.code
+        document = error_document(
+            error, resource=resource, request_id=event.id, host_id=self._host_id
+        )
+        return Response(
+            status=error.status, headers={"Content-Type": "application/xml"}, body=document
+        )
 
 
 def _event(method: str) -> RequestEvent:
@@ -175,13 +188,4 @@ def _event(method: str) -> RequestEvent:
         path="-",
         peer="-",
         started_ns=time.time_ns(),
-    )
-
-
-def _refusal(error: S3Error, event: RequestEvent, *, resource: str) -> Response:
-    event.error_code = error.code
-    return Response(
-        status=error.status,
-        headers={"Content-Type": "application/xml"},
-        body=error_document(error, resource=resource, request_id=event.id),
     )

@@ -170,7 +170,12 @@ def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
 
 
 def receive(
-    request: web.BaseRequest, request_id: str, limits: Limits, trusted: Sequence[Network]
+    request: web.BaseRequest,
+    request_id: str,
+    limits: Limits,
+    trusted: Sequence[Network],
+    *,
+    host_id: str = "",
 ) -> Request:
     """The request as plain values. Raises S3Error for what is ambiguous."""
     headers = read_headers(request.raw_headers)
@@ -186,5 +191,6 @@ def receive(
         body=ArrivingBody(request, limits, awaited=expect == "100-continue"),
         peer=client.peer,
         host=client.host,
+        host_id=host_id,
         secure=client.secure,
     )

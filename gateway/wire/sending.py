@@ -28,15 +28,17 @@ class _Clock:
 _clock = _Clock()
 
 
-async def send(request: web.BaseRequest, request_id: str, response: Response) -> web.StreamResponse:
+async def send(
+    request: web.BaseRequest, request_id: str, response: Response, *, host_id: str
+) -> web.StreamResponse:
     """Send head and body; the body's stream is closed in any case.
 
     Returns what aiohttp wants back from its handler. ``ConnectionError`` if the client went away.
     """
     body = response.body
     if isinstance(body, bytes):
-        return whole(request, request_id, response)
-    _add_ours(response, request_id)
+        return whole(request, request_id, response, host_id=host_id)
+    _add_ours(response, request_id, host_id)
     try:
         if body.length <= _SMALL and request.method != "HEAD":
             data = b"".join([piece async for piece in body.chunks()])
@@ -46,18 +48,21 @@ async def send(request: web.BaseRequest, request_id: str, response: Response) ->
         await body.aclose()
 
 
-def whole(request: web.BaseRequest, request_id: str, response: Response) -> web.StreamResponse:
+def whole(
+    request: web.BaseRequest, request_id: str, response: Response, *, host_id: str
+) -> web.StreamResponse:
     """As ``send``, of an answer whose body is bytes; aiohttp sends it when its handler returns."""
     body = response.body
     if not isinstance(body, bytes):
         raise TypeError("the body of this answer is a stream")
-    _add_ours(response, request_id)
+    _add_ours(response, request_id, host_id)
     return _whole(request, response, body)
 
 
-def _add_ours(response: Response, request_id: str) -> None:
+def _add_ours(response: Response, request_id: str, host_id: str) -> None:
     headers = response.headers
     headers["x-amz-request-id"] = request_id
+    headers["x-amz-id-2"] = host_id
     headers["Server"] = "S3front"
     headers["Date"] = _clock.text()
 

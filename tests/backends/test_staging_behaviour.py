@@ -104,6 +104,13 @@ async def test_what_is_in_the_way_leaves_the_bytes_staged(storage: Storage) -> N
     assert await bytes_at(storage, "b/file") == b"x"
 
 
+async def test_a_path_that_holds_bytes_is_not_free(storage: Storage) -> None:
+    await storage.write("b/k", body(b"somebody's"), size=10)
+    assert not storage.prepare("b/k")
+    await storage.delete("b/k")
+    assert storage.prepare("b/k")
+
+
 async def test_placing_what_is_not_staged_does_nothing(storage: Storage) -> None:
     await storage.write("b/k", body(b"x"), size=1)
     assert not storage.place("put-none", "b/k")

@@ -18,6 +18,7 @@ from gateway.cli.banner import banner
 from gateway.cli.main import COMMANDS, main
 from gateway.server.start import Started
 from gateway.settings.address import Address
+from gateway.settings.model import Settings, named
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -124,6 +125,22 @@ def test_config_show_tells_each_value_and_its_origin_but_no_secret(tmp_path: Pat
     assert 'root = "/srv"' in lines
 
 
+def test_config_show_lists_settings_that_are_not_set_too() -> None:
+    text = call("config", "show").output
+    for name in set(Settings.model_fields) - {"storages"}:
+        assert f"\n{name} = " in f"\n{text}" or f"\n# {name} is not set\n" in text
+
+
+@pytest.mark.parametrize("name", ["serve", "server"])
+def test_help_tells_each_setting_with_its_variable_and_its_default(name: str) -> None:
+    text = " ".join(call(name, "--help").output.split())
+    for field in Settings.model_fields:
+        if named(field).flag is not None:
+            assert f"{named(field).flag} " in text
+            assert f"[{named(field).env}" in text
+    assert "[S3FRONT_ADDRESS; default: 127.0.0.1:9000]" in text
+
+
 def test_a_storage_that_cannot_be_used_exits_3(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = subprocess.run(
@@ -188,7 +205,12 @@ def test_healthcheck_exits_1_if_nobody_answers_or_the_settings_are_wrong() -> No
     assert call("healthcheck", S3FRONT_WORKERS="x").exit_code == 1
 
 
-def started(kept: Kept | None) -> Started:
+def started(
+    kept: Kept | None,
+    *,
+    given: tuple[str, str] = ("S3FRONT_ROOT_ACCESS_KEY", "S3FRONT_ROOT_SECRET_KEY"),
+    metrics: str = "127.0.0.1",
+) -> Started:
     return Started(
         address=Address(host="", port=9000),
         tls=False,
@@ -196,7 +218,8 @@ def started(kept: Kept | None) -> Started:
         storages={"disk": "/srv"},
         credentials=Credentials(root_access_key="AKIA", root_secret_key="very-secret"),
         kept=kept,
-        metrics=Address(host="127.0.0.1", port=9100),
+        given=given,
+        metrics=Address(host=metrics, port=9100),
     )
 
 
@@ -214,6 +237,28 @@ def test_the_banner_shows_generated_keys_and_a_line_to_paste(tmp_path: Path) -> 
     assert "export AWS_SECRET_ACCESS_KEY=very-secret" in text
     assert "aws --endpoint-url http://127.0.0.1:9000 s3 ls" in text
     assert "http://127.0.0.1:9100/metrics" in text
+
+
+@pytest.mark.parametrize(
+    ("origin", "reference"),
+    [
+        ("S3FRONT_ROOT_SECRET_KEY", '"$S3FRONT_ROOT_SECRET_KEY"'),
+        ("S3FRONT_ROOT_SECRET_KEY_FILE", '"$(cat "$S3FRONT_ROOT_SECRET_KEY_FILE")"'),
+        ("MINIO_ROOT_PASSWORD", '"$MINIO_ROOT_PASSWORD"'),
+        ("MINIO_ROOT_PASSWORD_FILE", '"$(cat "$MINIO_ROOT_PASSWORD_FILE")"'),
+        ("root_secret_key in s3front.toml", "..."),
+    ],
+)
+def test_the_line_to_paste_takes_given_keys_from_where_they_are(
+    origin: str, reference: str
+) -> None:
+    text = banner(started(None, given=("MINIO_ROOT_USER", origin)), "1.0")
+    assert 'export AWS_ACCESS_KEY_ID="$MINIO_ROOT_USER"\n' in text
+    assert f"export AWS_SECRET_ACCESS_KEY={reference}\n" in text
+
+
+def test_the_metrics_of_all_interfaces_are_told_by_an_address_that_can_be_asked() -> None:
+    assert "http://127.0.0.1:9100/metrics" in banner(started(None, metrics=""), "1.0")
 
 
 def test_the_banner_never_shows_a_secret_it_did_not_generate(tmp_path: Path) -> None:

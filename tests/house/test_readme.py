@@ -2,6 +2,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from gateway.settings.loader import load
 from tests.house.readme_tables import README, with_tables
 
 ROOT = README.parent
@@ -22,6 +23,16 @@ def test_every_make_target_the_readme_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"\bmake ([a-z-]+)", README.read_text())) - {"sure"}:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_configuration_file_of_the_readme_can_be_used(tmp_path: Path) -> None:
+    example = re.search(r"<!-- example: toml -->\n```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    assert example is not None
+    file = tmp_path / "s3front.toml"
+    file.write_text(example[1])
+    settings = load(flags={}, environ={}, file=file).settings
+    assert [(one.name, one.storage) for one in settings.buckets] == [("thumbnails", "scratch")]
+    assert settings.home == "disk"
 
 
 def test_ci_runs_the_test_command_of_the_readme_and_nothing_else() -> None:

@@ -282,6 +282,7 @@ _STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
         ({}, None),
         ({"content-encoding": "gzip", "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, None),
         ({"content-encoding": "not-aws-chunked"}, None),
+        ({"content-encoding": "aws-chunked", "x-amz-content-sha256": "0f" * 32}, None),
         (
             {"x-amz-content-sha256": _STREAMING, "x-amz-decoded-content-length": "5"},
             Framing(signed=True, length=5),
@@ -318,6 +319,10 @@ def test_any_sign_of_framing_is_enough(headers: dict[str, str], expected: Framin
     [
         ({"x-amz-content-sha256": _STREAMING}, "MissingContentLength"),
         ({"content-encoding": "aws-chunked"}, "MissingContentLength"),
+        (
+            {"content-encoding": "aws-chunked", "x-amz-content-sha256": "UNSIGNED-PAYLOAD"},
+            "MissingContentLength",
+        ),
         ({"x-amz-decoded-content-length": "-1"}, "InvalidArgument"),
         ({"x-amz-decoded-content-length": ""}, "InvalidArgument"),
         ({"x-amz-decoded-content-length": "٣"}, "InvalidArgument"),

@@ -313,6 +313,8 @@ def test_the_region_of_a_new_bucket(content: str, region: str | None) -> None:
         ("<Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>", "NotImplemented"),
         ("<Other/>", "MalformedXML"),
         ("<LocationConstraint/><LocationConstraint/>", "MalformedXML"),
+        ("<LocationConstraint>on the moon</LocationConstraint>", "InvalidLocationConstraint"),
+        (f"<LocationConstraint>{'a' * 64}</LocationConstraint>", "InvalidLocationConstraint"),
     ],
 )
 def test_what_a_new_bucket_cannot_have_is_refused(content: str, code: str) -> None:

@@ -112,20 +112,44 @@ except StartError as error:
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
-def test_a_root_that_is_not_ours_is_told_with_uid_and_one_line_to_fix_it(tmp_path: Path) -> None:
+def _said_to_nobody(root: Path, tmp_path: Path) -> str:
     for folder in (*reversed(tmp_path.parents), tmp_path):
         if folder.stat().st_uid == os.geteuid() and str(folder).startswith("/tmp/"):
             folder.chmod(0o755)
-    root = tmp_path / "da ta"
-    root.mkdir(mode=0o755)
-    said = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", _AS_NOBODY, str(root)],
         check=True,
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],
     ).stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
+def test_a_root_behind_a_barred_directory_is_told_by_that_directory(tmp_path: Path) -> None:
+    barred = tmp_path / "barred"
+    barred.mkdir(mode=0o700)
+    said = _said_to_nobody(barred / "deep" / "data", tmp_path)
+    assert said.startswith("3 ")
+    assert f"Let it pass through {barred}, or choose another directory." in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
+def test_chown_is_not_proposed_to_the_owner(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    os.chown(root, 65534, 65534)
+    root.chmod(0o555)
+    said = _said_to_nobody(root, tmp_path)
+    assert f"{root} is owned by it: look at its mode" in said
+    assert "chown -R" not in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
+def test_a_root_that_is_not_ours_is_told_with_uid_and_one_line_to_fix_it(tmp_path: Path) -> None:
+    root = tmp_path / "da ta"
+    root.mkdir(mode=0o755)
+    said = _said_to_nobody(root, tmp_path)
     assert said.startswith("3 ")
     assert "is not writable for uid 65534 (gid 65534): Permission denied." in said
     assert f"Fix: chown -R 65534:65534 '{root}'" in said

@@ -43,13 +43,13 @@ def problem(
         ("S3FRONT_PUBLIC_URL", "https://u:p@s3.test", "is no public URL", "https://"),
         ("S3FRONT_TRUSTED_PROXIES", "proxy", "is no IP address", "10.0.0.0/8"),
         ("S3FRONT_REGION", "Mars!", "is no region", "eu-west-1"),
-        ("S3FRONT_DURABILITY", "maybe", "'full' or 'relaxed'", "Write one of"),
-        ("S3FRONT_LOG_FORMAT", "xml", "'auto'", "Write one of"),
-        ("S3FRONT_LOG_LEVEL", "loud", "'debug'", "Write one of"),
+        ("S3FRONT_DURABILITY", "maybe", "'maybe' is none", "Write one of 'full' or 'relaxed'"),
+        ("S3FRONT_LOG_FORMAT", "xml", "'xml' is none", "Write one of 'auto', "),
+        ("S3FRONT_LOG_LEVEL", "loud", "'loud' is none", "Write one of 'debug', "),
         ("S3FRONT_TLS_CERT", "/c.pem", "it is missing", "both --tls-cert and --tls-key"),
         ("S3FRONT_TLS_KEY", "/k.pem", "it is missing", "both --tls-cert and --tls-key"),
         ("S3FRONT_DRAIN_SECONDS", "soon", "valid number", "Write a number"),
-        ("S3FRONT_DRAIN_SECONDS", "-1", "greater than or equal to 0", "Write 0"),
+        ("S3FRONT_DRAIN_SECONDS", "-1", "greater than or equal to 0", "Write 0 or"),
         ("S3FRONT_CATALOG", "postgresql://h/d", "no catalog of kind 'postgresql'", "sqlite:///"),
         ("S3FRONT_CATALOG", "sqlite:x.db", "names no file", "absolute path"),
         ("S3FRONT_DEFAULT_STORAGE", "nas", "there is no storage 'nas'", "Name one of: disk"),
@@ -104,8 +104,9 @@ def test_an_access_key_that_cannot_be_signed_with_is_refused(key: str) -> None:
             "cannot be read: No such file",
             "Make it readable for uid",
         ),
-        ("storages = 3", "storages in s3front.toml", "valid dictionary", "[storages.NAME]"),
-        ("[storages]\nx = 3", "storages.x in s3front.toml", "dictionary", "[storages.NAME]"),
+        ("buckets = [3]", "buckets.0 in s3front.toml", "no table", "[[buckets]] with name"),
+        ("storages = 3", "storages in s3front.toml", "no table", "[storages.NAME]"),
+        ("[storages]\nx = 3", "storages.x in s3front.toml", "no table", "[storages.NAME]"),
         (
             "[storages.disk]\ntype = 'local'",
             "storages.disk in s3front.toml",
@@ -168,6 +169,18 @@ def test_a_wrong_value_in_the_file(file: str, key: str, wrong: str, fix: str) ->
 
 def test_a_wrong_flag_is_named_as_a_flag() -> None:
     assert problem(flags={"workers": "x"}).startswith("--workers: ")
+
+
+def test_a_list_in_one_text_is_named_as_it_was_written() -> None:
+    assert problem(flags={"buckets": "raw,B"}).startswith("--buckets: 'B' is no legal bucket name")
+    assert problem(environ={"S3FRONT_BUCKETS": "raw,B"}).startswith("S3FRONT_BUCKETS: 'B' is no")
+
+
+def test_a_file_of_a_secret_that_cannot_be_read_is_told_once() -> None:
+    text = problem(
+        environ={"S3FRONT_ROOT_ACCESS_KEY": "admin", "S3FRONT_ROOT_SECRET_KEY_FILE": "/gone"}
+    )
+    assert text.startswith("S3FRONT_ROOT_SECRET_KEY_FILE: the file /gone cannot be read")
 
 
 def test_a_missing_file_is_named() -> None:
