@@ -100,6 +100,11 @@ SERVES: Mapping[str, Serve[Any, Any]] = {
         handler=listing.list_objects_v2,
         answer=answers.list_objects_v2,
     ),
+    "ListObjectVersions": Serve(
+        input=listing_inputs.ListObjectVersions,
+        handler=listing.list_object_versions,
+        answer=answers.list_object_versions,
+    ),
     "PutObject": Serve(
         input=object_inputs.PutObject,
         handler=objects.put_object,

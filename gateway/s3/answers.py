@@ -28,6 +28,7 @@ from gateway.s3.results import (
     ListMultipartUploadsResult,
     ListObjectsResult,
     ListObjectsV2Result,
+    ListObjectVersionsResult,
     ListPartsResult,
     PutObjectResult,
     PutObjectTaggingResult,
@@ -167,6 +168,11 @@ def list_objects(result: ListObjectsResult) -> Response:
 def list_objects_v2(result: ListObjectsV2Result) -> Response:
     """A document."""
     return _xml(xml_out.list_objects_v2(result))
+
+
+def list_object_versions(result: ListObjectVersionsResult) -> Response:
+    """200, with the page."""
+    return _xml(xml_out.list_object_versions(result))
 
 
 def get_object_attributes(result: GetObjectAttributesResult) -> Response:

@@ -263,6 +263,33 @@ class ListObjectsV2Result:
     encoding_type: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedVersion:
+    """One version of an object."""
+
+    version_id: str
+    is_latest: bool
+    object: ListedObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListObjectVersionsResult:
+    """``next_key_marker`` and ``next_version_id_marker``: only if truncated."""
+
+    name: str
+    max_keys: int
+    is_truncated: bool
+    versions: Sequence[ListedVersion] = ()
+    common_prefixes: Sequence[str] = ()
+    prefix: str | None = None
+    delimiter: str | None = None
+    key_marker: str | None = None
+    version_id_marker: str | None = None
+    next_key_marker: str | None = None
+    next_version_id_marker: str | None = None
+    encoding_type: str | None = None
+
+
 # Multipart uploads
 
 

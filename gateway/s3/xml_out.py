@@ -23,9 +23,11 @@ from gateway.s3.results import (
     GetObjectTaggingResult,
     ListBucketsResult,
     ListedObject,
+    ListedVersion,
     ListMultipartUploadsResult,
     ListObjectsResult,
     ListObjectsV2Result,
+    ListObjectVersionsResult,
     ListPartsResult,
     Owner,
     UploadPartCopyResult,
@@ -143,6 +145,39 @@ def list_objects_v2(result: ListObjectsV2Result) -> bytes:
         _flag("IsTruncated", result.is_truncated),
         *_contents(result.contents, result.encoding_type),
         _common_prefixes(result.common_prefixes, name),
+    )
+
+
+def list_object_versions(result: ListObjectVersionsResult) -> bytes:
+    """ListVersionsResult."""
+    name = _name_writer(result.encoding_type)
+    return _document(
+        "ListVersionsResult",
+        _element("Name", result.name),
+        f"<Prefix>{name(result.prefix or '')}</Prefix>",
+        f"<KeyMarker>{name(result.key_marker or '')}</KeyMarker>",
+        _element("VersionIdMarker", result.version_id_marker or ""),
+        _given("NextKeyMarker", result.next_key_marker, name),
+        _element("NextVersionIdMarker", result.next_version_id_marker),
+        _whole("MaxKeys", result.max_keys),
+        _given("Delimiter", result.delimiter, name),
+        _element("EncodingType", result.encoding_type),
+        _flag("IsTruncated", result.is_truncated),
+        *(_version(version, name) for version in result.versions),
+        _common_prefixes(result.common_prefixes, name),
+    )
+
+
+def _version(version: ListedVersion, name: Callable[[str], str]) -> str:
+    listed = version.object
+    return (
+        f"<Version><Key>{name(listed.key)}</Key>"
+        f"{_element('VersionId', version.version_id)}{_flag('IsLatest', version.is_latest)}"
+        f"<LastModified>{iso_date(listed.last_modified)}</LastModified>"
+        f"<ETag>&quot;{escape(listed.e_tag)}&quot;</ETag>"
+        f"{_checksum_kind((listed.checksum_algorithm, listed.checksum_type))}"
+        f"{_whole('Size', listed.size)}{_owner('Owner', listed.owner)}"
+        f"{_element('StorageClass', listed.storage_class)}</Version>"
     )
 
 

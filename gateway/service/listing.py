@@ -1,9 +1,17 @@
-"""Listing the objects of a bucket, both versions."""
+"""Listing the objects of a bucket."""
 
-from gateway.catalog.records import Entry, Page
-from gateway.s3.inputs.listing import ListObjects, ListObjectsV2
+from gateway.catalog.records import NULL_VERSION, Entry, Page
+from gateway.s3.errors import S3Error
+from gateway.s3.inputs.listing import ListObjects, ListObjectsV2, ListObjectVersions
 from gateway.s3.listing_tokens import after_of, token_of
-from gateway.s3.results import ListedObject, ListObjectsResult, ListObjectsV2Result, Owner
+from gateway.s3.results import (
+    ListedObject,
+    ListedVersion,
+    ListObjectsResult,
+    ListObjectsV2Result,
+    ListObjectVersionsResult,
+    Owner,
+)
 from gateway.service.context import Context
 
 
@@ -59,6 +67,49 @@ async def list_objects_v2(context: Context, input: ListObjectsV2) -> ListObjects
         start_after=input.start_after,
         continuation_token=input.continuation_token,
         next_continuation_token=token_of(_last(page)) if page.more else None,
+        encoding_type=input.encoding_type,
+    )
+
+
+async def list_object_versions(
+    context: Context, input: ListObjectVersions
+) -> ListObjectVersionsResult:
+    """Every object is the one version of its key: no bucket has had versioning.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+    """
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    if input.version_id_marker is not None and not input.key_marker:
+        raise S3Error(
+            "InvalidArgument",
+            "A version-id marker cannot be specified without a key marker.",
+            ArgumentName="version-id-marker",
+            ArgumentValue=input.version_id_marker,
+        )
+    page = await context.services.catalog.list(
+        bucket,
+        prefix=input.prefix or "",
+        delimiter=input.delimiter or "",
+        after=input.key_marker or "",
+        limit=input.max_keys,
+    )
+    contents, prefixes = _split(page, _owner(context))
+    ends_with_version = page.more and isinstance(page.items[-1], Entry)
+    return ListObjectVersionsResult(
+        name=bucket.name,
+        max_keys=input.max_keys,
+        is_truncated=page.more,
+        versions=[
+            ListedVersion(version_id=NULL_VERSION, is_latest=True, object=listed)
+            for listed in contents
+        ],
+        common_prefixes=prefixes,
+        prefix=input.prefix,
+        delimiter=input.delimiter,
+        key_marker=input.key_marker,
+        version_id_marker=input.version_id_marker,
+        next_key_marker=_last(page) if page.more else None,
+        next_version_id_marker=NULL_VERSION if ends_with_version else None,
         encoding_type=input.encoding_type,
     )
 

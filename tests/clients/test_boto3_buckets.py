@@ -163,7 +163,6 @@ UNBUILT: dict[str, Callable[[Any, str], object]] = {
     "legal hold": lambda s3, b: s3.put_object_legal_hold(
         Bucket=b, Key="k", LegalHold={"Status": "ON"}
     ),
-    "versions": lambda s3, b: s3.list_object_versions(Bucket=b),
     "website": lambda s3, b: s3.put_bucket_website(
         Bucket=b, WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}}
     ),

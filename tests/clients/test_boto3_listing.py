@@ -130,3 +130,19 @@ def test_a_listing_below_nothing_is_empty(s3: "S3Client", tree: str) -> None:
     assert empty["KeyCount"] == 0
     assert "Contents" not in empty
     assert "CommonPrefixes" not in empty
+
+
+def test_versions_of_a_bucket_without_versioning_are_the_null_ones(
+    s3: "S3Client", bucket: str
+) -> None:
+    for key in ("a", "b/c", "ü x"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    pages = s3.get_paginator("list_object_versions").paginate(
+        Bucket=bucket, PaginationConfig={"PageSize": 2}
+    )
+    versions = [version for page in pages for version in page["Versions"]]
+    assert [(each["Key"], each["VersionId"], each["IsLatest"]) for each in versions] == [
+        ("a", "null", True),
+        ("b/c", "null", True),
+        ("ü x", "null", True),
+    ]

@@ -10,7 +10,6 @@ UNBUILT = {
     "DeleteBucketPolicy": ("DELETE", "", "policy"),
     "DeleteBucketLifecycle": ("DELETE", "", "lifecycle"),
     "DeleteBucketCors": ("DELETE", "", "cors"),
-    "ListObjectVersions": ("GET", "", "versions"),
     "PutObjectAcl": ("PUT", "/key", "acl"),
     "PutObjectRetention": ("PUT", "/key", "retention"),
     "RestoreObject": ("POST", "/key", "restore"),

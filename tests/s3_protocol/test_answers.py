@@ -78,6 +78,35 @@ def test_a_listing_is_read_back_by_botocore(
         assert (each["LastModified"], each["Size"]) == (_DATE, 5)
 
 
+@given(st.lists(_XML_TEXT, max_size=5), st.lists(_XML_TEXT, max_size=5))
+def test_a_listing_of_versions_is_read_back_by_botocore(
+    keys: list[str], prefixes: list[str]
+) -> None:
+    result = results.ListObjectVersionsResult(
+        name="b",
+        max_keys=1000,
+        is_truncated=True,
+        versions=[
+            results.ListedVersion(
+                version_id="null", is_latest=True, object=_listed(key, owner=_OWNER)
+            )
+            for key in keys
+        ],
+        common_prefixes=prefixes,
+        next_key_marker="next",
+        next_version_id_marker="null",
+    )
+    told = understood("ListObjectVersions", answers.list_object_versions(result))
+    versions = told.get("Versions", [])
+    assert [each["Key"] or "" for each in versions] == keys
+    assert [each["Prefix"] or "" for each in told.get("CommonPrefixes", [])] == prefixes
+    assert (told["NextKeyMarker"], told["NextVersionIdMarker"]) == ("next", "null")
+    for each in versions:
+        assert (each["VersionId"], each["IsLatest"]) == ("null", True)
+        assert (each["ETag"], each["Size"]) == (f'"{_MD5}"', 5)
+        assert each["LastModified"] == _DATE
+
+
 @given(st.lists(_ANY_KEY, max_size=5), _ANY_KEY)
 def test_any_key_is_read_back_with_encoding_type_url(keys: list[str], marker: str) -> None:
     result = results.ListObjectsResult(

@@ -55,7 +55,7 @@ BUILT = {
     "CreateMultipartUpload", "DeleteBucket", "DeleteObject", "DeleteObjectTagging",
     "DeleteObjects", "GetBucketLocation", "GetObject", "GetObjectAcl", "GetObjectAttributes",
     "GetObjectTagging", "HeadBucket", "HeadObject", "ListBuckets", "ListMultipartUploads",
-    "ListObjects", "ListObjectsV2", "ListParts", "PutObject", "PutObjectTagging", "UploadPart",
+    "ListObjectVersions", "ListObjects", "ListObjectsV2", "ListParts", "PutObject", "PutObjectTagging", "UploadPart",
     "UploadPartCopy",
 }  # fmt: skip
 OF_THE_WIRE = {"Content-Length"}

@@ -1,4 +1,4 @@
-"""Inputs of the two object listings. Page sizes are at most 1,000, whatever is asked for."""
+"""Inputs of the object listings. Page sizes are at most 1,000, whatever is asked for."""
 
 from gateway.s3.fields import header, path, query, request_input
 from gateway.s3.parsers import exactly_true, page_size, url_encoding
@@ -32,4 +32,18 @@ class ListObjectsV2:
     continuation_token: str | None = query("continuation-token", default=None)
     fetch_owner: bool = query("fetch-owner", exactly_true, default=False)
     start_after: str | None = query("start-after", default=None)
+    expected_bucket_owner: str | None = header(_OWNER, default=None)
+
+
+@request_input
+class ListObjectVersions:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html"""
+
+    bucket: str = path("Bucket")
+    delimiter: str | None = query("delimiter", default=None)
+    encoding_type: str | None = query("encoding-type", url_encoding, default=None)
+    key_marker: str | None = query("key-marker", default=None)
+    max_keys: int = query("max-keys", page_size(MAX_KEYS), default=MAX_KEYS)
+    prefix: str | None = query("prefix", default=None)
+    version_id_marker: str | None = query("version-id-marker", default=None)
     expected_bucket_owner: str | None = header(_OWNER, default=None)
