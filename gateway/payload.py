@@ -123,7 +123,8 @@ class Payload:
         empty object: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonRequestHeaders.html
         """
         length = self._length()
-        if length is None or (not length and "content-length" not in self._request.headers):
+        told = self._frame() is not None or "content-length" in self._request.headers
+        if length is None or not told:
             raise S3Error("MissingContentLength")
         if length > most:
             raise S3Error("EntityTooLarge", ProposedSize=str(length), MaxSizeAllowed=str(most))

@@ -1,5 +1,6 @@
 """How a body may be sent, and that a wrong one never becomes an object."""
 
+import http.client
 from base64 import b64encode
 from hashlib import md5, sha256
 
@@ -70,6 +71,32 @@ def test_an_empty_framed_body_is_an_empty_object(client: Client, bucket: str, ki
     assert answer.status == 200
     got = client.get(bucket, "key")
     assert (got.status, got.body, got.headers["content-length"]) == (200, b"", "0")
+
+
+@pytest.mark.parametrize("body", [b"", b"content"])
+def test_a_framed_body_may_be_chunked_by_http_as_well(
+    client: Client, bucket: str, body: bytes
+) -> None:
+    """So mc sends files: the decoded length is told, the length of the frame is not."""
+    put = framed(client, bucket, "key", [body] if body else [])
+    in_http = b"%x\r\n%s\r\n0\r\n\r\n" % (len(put.body), put.body)
+    answer = _chunked_by_http(client, put, in_http)
+    assert answer.status == 200, answer.body
+    assert client.get(bucket, "key").body == body
+
+
+def _chunked_by_http(client: Client, put: Framed, in_http: bytes) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+    try:
+        connection.putrequest("PUT", put.target, skip_host=True, skip_accept_encoding=True)
+        for name, value in put.headers.items():
+            connection.putheader(name, value)
+        connection.putheader("transfer-encoding", "chunked")
+        connection.endheaders(in_http)
+        response = connection.getresponse()
+        return Answer(status=response.status, headers={}, body=response.read())
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("kind", [SIGNED_TRAILER, UNSIGNED_TRAILER])
