@@ -80,7 +80,7 @@ class _Wanted:
     parts_count: int | None
 
 
-def _wanted(context: Context, input: GetObject | HeadObject, version: Version) -> _Wanted:
+def _wanted(context: Context, input: GetObject, version: Version) -> _Wanted:
     """Conditions and range of a read against one version. Raises S3Error (304, 412, 416)."""
     check_read(context, input, version)
     if input.part_number is None:
@@ -95,7 +95,7 @@ def _wanted(context: Context, input: GetObject | HeadObject, version: Version) -
     )
 
 
-def _told(input: GetObject | HeadObject, version: Version, wanted: _Wanted) -> HeadObjectResult:
+def _told(input: GetObject, version: Version, wanted: _Wanted) -> HeadObjectResult:
     checksums = _told_checksums(input, version, wanted)
     return HeadObjectResult(
         size=version.size,
@@ -113,7 +113,7 @@ def _told(input: GetObject | HeadObject, version: Version, wanted: _Wanted) -> H
 
 
 def _told_checksums(
-    input: GetObject | HeadObject, version: Version, wanted: _Wanted
+    input: GetObject, version: Version, wanted: _Wanted
 ) -> Mapping[str, str]:
     """Of the whole or of the part that is asked for; a range has none."""
     if input.checksum_mode is None or version.checksum is None:

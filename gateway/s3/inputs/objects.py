@@ -84,26 +84,11 @@ class GetObject:
 
 
 @request_input
-class HeadObject:
-    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html"""
+class HeadObject(GetObject):
+    """The same, answered without the bytes.
 
-    bucket: str = path("Bucket")
-    key: str = path("Key")
-    if_match: str | None = header("If-Match", default=None)
-    if_modified_since: int | None = header("If-Modified-Since", parse_http_date, default=None)
-    if_none_match: str | None = header("If-None-Match", default=None)
-    if_unmodified_since: int | None = header("If-Unmodified-Since", parse_http_date, default=None)
-    range: str | None = header("Range", default=None)
-    response_cache_control: str | None = query("response-cache-control", default=None)
-    response_content_disposition: str | None = query("response-content-disposition", default=None)
-    response_content_encoding: str | None = query("response-content-encoding", default=None)
-    response_content_language: str | None = query("response-content-language", default=None)
-    response_content_type: str | None = query("response-content-type", default=None)
-    response_expires: str | None = query("response-expires", default=None)
-    version_id: str | None = query("versionId", version_id, default=None)
-    part_number: int | None = query("partNumber", part_number, default=None)
-    expected_bucket_owner: str | None = header(_OWNER, default=None)
-    checksum_mode: str | None = header("x-amz-checksum-mode", checksum_mode, default=None)
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+    """
 
 
 @request_input
