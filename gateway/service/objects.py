@@ -112,9 +112,7 @@ def _told(input: GetObject, version: Version, wanted: _Wanted) -> HeadObjectResu
     )
 
 
-def _told_checksums(
-    input: GetObject, version: Version, wanted: _Wanted
-) -> Mapping[str, str]:
+def _told_checksums(input: GetObject, version: Version, wanted: _Wanted) -> Mapping[str, str]:
     """Of the whole or of the part that is asked for; a range has none."""
     if input.checksum_mode is None or version.checksum is None:
         return {}
