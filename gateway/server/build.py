@@ -5,6 +5,7 @@ import contextlib
 import os
 import secrets
 import time
+from collections.abc import Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -46,7 +47,7 @@ class S3:
         self._services = services
         self._pool = pool
         self._runs_jobs = runs_jobs
-        self._jobs: asyncio.Task[None] | None = None
+        self._jobs: list[asyncio.Task[None]] = []
         self._opened = contextlib.AsyncExitStack()
         self.answer = dispatcher.answer
 
@@ -72,7 +73,7 @@ class S3:
         except StorageError as error:
             raise _storage_failed(services.default_storage, error) from None
         if self._runs_jobs:
-            self._jobs = asyncio.create_task(janitor.run(services, janitor.JanitorRules()))
+            self._jobs = [asyncio.create_task(job) for job in _jobs(services)]
 
     async def probe(self) -> None:
         await self._services.catalog.buckets(limit=1)
@@ -85,9 +86,9 @@ class S3:
         return True
 
     async def aclose(self) -> None:
-        if self._jobs is not None:
-            self._jobs.cancel()
-            await asyncio.gather(self._jobs, return_exceptions=True)
+        for job in self._jobs:
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
         # The catalog first: finishing what it accepted moves bytes in the storages.
         await self._opened.aclose()
         await asyncio.to_thread(self._pool.shutdown)
@@ -152,6 +153,13 @@ def _services(
         new_id=lambda: secrets.token_hex(16),
         process=secrets.token_hex(4),
     )
+
+
+def _jobs(services: Services) -> list[Coroutine[None, None, None]]:
+    """What the elected worker runs beside its requests until it closes."""
+    return [
+        janitor.run(services, janitor.JanitorRules()),
+    ]
 
 
 def _storage_failed(name: str, error: StorageError) -> StartError:
