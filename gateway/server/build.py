@@ -8,6 +8,7 @@ import time
 from collections.abc import Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from backends import registry
@@ -23,12 +24,16 @@ from gateway.catalog.interface import Catalog
 from gateway.catalog.sqlite import SqliteCatalog
 from gateway.dispatch import Dispatcher
 from gateway.jobs import janitor
+from gateway.jobs.lease import Lease, run_elected
 from gateway.jobs.recovery import recover
 from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
 from gateway.server.failure import Exit, StartError
 from gateway.service.context import Owner, Services
 from gateway.settings.model import Settings
+
+JOBS_LOCK = "jobs.lock"
+"""Beside the catalog: the worker that holds it runs the jobs."""
 
 
 class S3:
@@ -41,13 +46,13 @@ class S3:
         dispatcher: Dispatcher,
         pool: Executor,
         *,
-        runs_jobs: bool,
+        lease: Lease,
     ) -> None:
         self._settings = settings
         self._services = services
         self._pool = pool
-        self._runs_jobs = runs_jobs
-        self._jobs: list[asyncio.Task[None]] = []
+        self._lease = lease
+        self._jobs: asyncio.Task[None] | None = None
         self._opened = contextlib.AsyncExitStack()
         self.answer = dispatcher.answer
 
@@ -72,8 +77,7 @@ class S3:
             ) from None
         except StorageError as error:
             raise _storage_failed(services.default_storage, error) from None
-        if self._runs_jobs:
-            self._jobs = [asyncio.create_task(job) for job in _jobs(services)]
+        self._jobs = asyncio.create_task(run_elected(self._lease, lambda: _jobs(services)))
 
     async def probe(self) -> None:
         await self._services.catalog.buckets(limit=1)
@@ -86,16 +90,16 @@ class S3:
         return True
 
     async def aclose(self) -> None:
-        for job in self._jobs:
-            job.cancel()
-        await asyncio.gather(*self._jobs, return_exceptions=True)
+        if self._jobs is not None:
+            self._jobs.cancel()
+            await asyncio.gather(self._jobs, return_exceptions=True)
         # The catalog first: finishing what it accepted moves bytes in the storages.
         await self._opened.aclose()
         await asyncio.to_thread(self._pool.shutdown)
 
 
-def build(settings: Settings, credentials: Credentials, catalog: str, number: int) -> S3:
-    """Compose the application of worker ``number``. Raises StartError; opens nothing yet."""
+def build(settings: Settings, credentials: Credentials, catalog: str, _number: int) -> S3:
+    """Compose the application of a worker; all are alike. Raises StartError; opens nothing yet."""
     durable = settings.durability == "full"
     storages: dict[str, Storage] = {}
     for name, storage in settings.storages.items():
@@ -134,7 +138,7 @@ def build(settings: Settings, credentials: Credentials, catalog: str, number: in
         domains=Domains(settings.domains),
         pool=pool,
     )
-    return S3(settings, services, dispatcher, pool, runs_jobs=number == 0)
+    return S3(settings, services, dispatcher, pool, lease=Lease(Path(catalog).with_name(JOBS_LOCK)))
 
 
 def _services(

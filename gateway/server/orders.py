@@ -19,7 +19,7 @@ class Start:
     """The first order: all a worker needs to know."""
 
     number: int
-    """0 to workers-1. Number 0 also runs the jobs that one process must run."""
+    """0 to workers-1."""
     first: bool
     """No other worker lives: recovery and bootstrap are this one's."""
     factory: str

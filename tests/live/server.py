@@ -10,9 +10,10 @@ from pathlib import Path
 from queue import Queue
 
 from gateway.access.credentials import Credentials
+from gateway.jobs.lease import Lease
 from gateway.observe.event import RequestEvent
 from gateway.s3.target import Domains
-from gateway.server.build import S3, build
+from gateway.server.build import JOBS_LOCK, S3, build
 from gateway.server.health import Health, State
 from gateway.service.context import Services
 from gateway.settings.loader import load
@@ -70,15 +71,21 @@ class Live:
 
 @contextlib.contextmanager
 def running(
-    root: Path, *, limits: Limits | None = None, drain_s: float = 5.0, **flags: object
+    root: Path,
+    *,
+    limits: Limits | None = None,
+    drain_s: float = 5.0,
+    jobs: bool = False,
+    **flags: object,
 ) -> Iterator[Live]:
-    """Serve ``root`` until the block ends. ``flags`` are settings by their flag's name."""
+    """Serve ``root`` until the block ends. ``flags`` are settings by their flag's name. Without
+    ``jobs`` nothing runs beside the requests: somebody else holds the lease."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="live-server")
     thread.start()
     try:
         live, stop = asyncio.run_coroutine_threadsafe(
-            _start(root, limits or Limits(linger_s=1.0), flags, drain_s), loop
+            _start(root, limits or Limits(linger_s=1.0), flags, drain_s, jobs=jobs), loop
         ).result(_START_S)
         try:
             yield live
@@ -91,12 +98,14 @@ def running(
 
 
 async def _start(
-    root: Path, limits: Limits, flags: dict[str, object], drain_s: float
+    root: Path, limits: Limits, flags: dict[str, object], drain_s: float, *, jobs: bool
 ) -> tuple[Live, Callable[[], Coroutine[None, None, None]]]:
     settings = load(flags=flags, environ={}, folder=root, file=None).settings
     credentials = Credentials(root_access_key=ACCESS_KEY, root_secret_key=SECRET_KEY)
     state = root / ".s3front"
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lease = Lease(state / JOBS_LOCK)
+    held = None if jobs else await lease.hold()
     application = build(settings, credentials, str(state / "catalog.db"), 1)
     await application.open(first=True)
     health = Health(probe=application.probe, bucket_exists=application.bucket_exists)
@@ -124,6 +133,8 @@ async def _start(
     async def stop() -> None:
         await listener.drain(drain_s)
         await application.aclose()
+        if held is not None:
+            lease.let_go(held)
         # As asyncio.run ends: aiohttp may still be draining the body of a client that has left.
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
