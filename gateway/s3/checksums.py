@@ -148,6 +148,11 @@ class Digests:
         return encode(self.digest(algorithm))
 
 
+def hasher_of(algorithm: str) -> Hasher:
+    """A new one, of one algorithm of DIGEST_SIZES. KeyError for others."""
+    return _HASHERS[algorithm]()
+
+
 def checksum_of(algorithm: str, data: bytes) -> str:
     """The checksum of ``data``, as S3 writes it."""
     hasher = _HASHERS[algorithm]()
