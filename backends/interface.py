@@ -34,7 +34,7 @@ PIECE = 256 * 1024
 """Preferred size in bytes of one piece of a streamed body."""
 
 
-MAX_DESCRIPTION = 64 * 1024
+MAX_DESCRIPTION = 2 * 1024 * 1024
 """Longest self-description in bytes."""
 
 

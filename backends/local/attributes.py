@@ -117,7 +117,8 @@ class Attributes:
                 return None
             raise
         try:
-            return unwrap(os.pread(file, _HEAD.size + MAX_DESCRIPTION, 0), of)
+            length = min(os.fstat(file).st_size, _HEAD.size + MAX_DESCRIPTION)
+            return unwrap(os.pread(file, length, 0), of)
         finally:
             os.close(file)
 

@@ -9,7 +9,6 @@ from gateway.catalog.errors import CatalogUnavailable
 from gateway.catalog.interface import shadow_path
 from gateway.catalog.records import (
     ALWAYS,
-    NULL_VERSION,
     Bucket,
     Checksum,
     Completed,
@@ -64,18 +63,9 @@ async def publish(
     description = Description(
         bucket=bucket.name,
         key=facts.key,
-        version_id=NULL_VERSION,
         sequence=sequence,
         etag=facts.etag,
         size=facts.size,
-    )
-    fingerprint = await staged.seal(lambda _: encode(description), size=facts.size)
-    natural = storage.natural(bucket.name, facts.key)
-    version = Version(
-        key=facts.key,
-        sequence=sequence,
-        size=facts.size,
-        etag=facts.etag,
         modified_ns=now_ns,
         storage_class=facts.storage_class,
         headers=facts.headers,
@@ -83,14 +73,17 @@ async def publish(
         tags=facts.tags,
         checksum=facts.checksum,
         parts=facts.parts,
-        location=Location(
-            storage=bucket.storage,
-            path=natural if natural is not None else shadow_path(staged.name),
-            staged=staged.name,
-            fingerprint=fingerprint,
-            natural=natural is not None,
-        ),
     )
+    fingerprint = await staged.seal(lambda _: encode(description), size=facts.size)
+    natural = storage.natural(bucket.name, facts.key)
+    location = Location(
+        storage=bucket.storage,
+        path=natural if natural is not None else shadow_path(staged.name),
+        staged=staged.name,
+        fingerprint=fingerprint,
+        natural=natural is not None,
+    )
+    version = description.version(location, modified_ns=now_ns)
     try:
         return await services.catalog.publish(
             bucket, version, only_if=only_if, upload=upload, completed=completed

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from backends.errors import Damaged, NameRefused, NotFound, Unsupported
-from backends.interface import PIECE, Can, Content, Fingerprint, Storage, Stored
+from backends.interface import MAX_DESCRIPTION, PIECE, Can, Content, Fingerprint, Storage, Stored
 from tests.backends.making import body, bytes_at, drained, paths, sealed
 
 pytestmark = pytest.mark.needs(Can.STAGE)
@@ -38,7 +38,7 @@ async def test_staged_bytes_are_sealed_then_placed(storage: Storage) -> None:
     assert await drained(await storage.read("b/dir/k", only_if=fingerprint)) == LONG
 
 
-@pytest.mark.parametrize("about", [b"", b"x", b"x" * 3000, b"\0" * 9000, b"y" * 65_536])
+@pytest.mark.parametrize("about", [b"", b"x", b"x" * 3000, b"\0" * 9000, b"y" * MAX_DESCRIPTION])
 async def test_descriptions_of_any_size_follow_the_bytes(storage: Storage, about: bytes) -> None:
     await sealed(storage, "put-1", b"data", about)
     assert storage.staged_description("put-1") == about
@@ -49,7 +49,7 @@ async def test_descriptions_of_any_size_follow_the_bytes(storage: Storage, about
 
 async def test_a_description_that_is_too_long_leaves_nothing(storage: Storage) -> None:
     with pytest.raises(Unsupported):
-        await sealed(storage, "put-1", b"data", b"x" * 65_537)
+        await sealed(storage, "put-1", b"data", b"x" * (MAX_DESCRIPTION + 1))
     assert storage.staged_names() == []
 
 
