@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.server.tiny_application import FACTORY
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,7 +30,12 @@ class Running:
     """The parent process, once its workers are ready (or it has ended)."""
 
     def __init__(
-        self, folder: Path, *, variables: Mapping[str, str] | None = None, **flags: Any
+        self,
+        folder: Path,
+        *,
+        variables: Mapping[str, str] | None = None,
+        factory: str = FACTORY,
+        **flags: Any,
     ) -> None:
         self.folder = folder
         self.state = folder / ".s3front"
@@ -40,7 +47,7 @@ class Running:
         environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), environ.get("PYTHONPATH", "")])
         self._errors = (folder.parent / f"{folder.name}.log").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.server.run_tiny", str(folder), json.dumps(given)],
+            [sys.executable, "-m", "tests.server.run", str(folder), json.dumps(given), factory],
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env=environ,

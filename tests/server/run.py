@@ -1,4 +1,4 @@
-"""``python -m tests.server.run_tiny DIR FLAGS``: the real parent over the small application."""
+"""``python -m tests.server.run DIR FLAGS FACTORY``: the real parent over any application."""
 
 import json
 import os
@@ -11,10 +11,9 @@ from gateway.cli.banner import banner
 from gateway.server.failure import StartError
 from gateway.server.start import Started, serve
 from gateway.settings.loader import Loaded, load
-from tests.server.tiny_application import FACTORY
 
 
-def main(folder: str, flags: str) -> int:
+def main(folder: str, flags: str, factory: str) -> int:
     given = json.loads(flags)
     file = given.pop("file", None)
 
@@ -32,7 +31,7 @@ def main(folder: str, flags: str) -> int:
         sys.stdout.flush()
 
     try:
-        serve(load_settings(), load_again=load_settings, announce=announce, factory=FACTORY)
+        serve(load_settings(), load_again=load_settings, announce=announce, factory=factory)
     except StartError as error:
         click.echo(str(error), err=True)
         return int(error.exit)
