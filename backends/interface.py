@@ -84,6 +84,8 @@ class Stored:
     Told by ``stat`` (and ``Storage.staged_description``) only: a listing or an open reading, where
     asking would cost as much as the rest, leaves it None.
     """
+    description_damaged: bool = False
+    """There is a self-description, but it is not what was written (told where ``description`` is)."""
 
 
 class Content(abc.ABC):
@@ -250,7 +252,18 @@ class Storage(abc.ABC):
         raise Unsupported("staging")
 
     def staged_description(self, name: str) -> bytes | None:
-        """The description sealed with staged bytes, None if unsealed or gone. Blocks briefly."""
+        """The description sealed with staged bytes, None if unsealed or gone. Blocks briefly.
+
+        Damaged if there is one that is not what was written: then nothing follows from it.
+        """
+        raise Unsupported("staging")
+
+    async def describe(self, path: str, description: bytes, *, only_if: Fingerprint) -> bool:
+        """Keep another self-description with bytes that are placed; the bytes are not touched.
+
+        False if other bytes are under ``path``. NotFound if none are.
+        Unsupported if it is longer than MAX_DESCRIPTION.
+        """
         raise Unsupported("staging")
 
     def folders(self) -> Sequence[str]:

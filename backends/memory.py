@@ -218,6 +218,17 @@ class MemoryStorage(Storage):
         kept = self._tree.bench.get(naming.staged_name(name))
         return None if kept is None else kept.description()
 
+    async def describe(self, path: str, description: bytes, *, only_if: Fingerprint) -> bool:
+        self._check(path)
+        if len(description) > MAX_DESCRIPTION:
+            raise Unsupported(f"a description of {len(description)} bytes")
+        kept = _found(self._tree.paths, path)
+        with self._tree.lock:
+            if kept.fingerprint() != only_if:
+                return False
+            kept.described = only_if, description
+        return True
+
     def folders(self) -> Sequence[str]:
         self._check_open()
         with self._tree.lock:

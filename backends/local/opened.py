@@ -4,7 +4,7 @@ import os
 
 from backends.errors import Damaged, Unavailable
 from backends.interface import Fingerprint, Stored
-from backends.local.attributes import Attributes, fingerprint
+from backends.local.attributes import Attributes, fingerprint, wrap
 from backends.local.durability import SharedSync
 from backends.local.faults import translated
 from backends.local.opening import READABLE_DIRECTORY, Beneath, best_open
@@ -53,14 +53,40 @@ class Opened:
         file, found = beneath.open_file(path)
         try:
             of = fingerprint(found)
-            description = self.attributes.read(file, of)
+            record = self.attributes.read(file, of)
         except OSError as error:
             raise translated(error, f"describe {path!r}") from error
         finally:
             os.close(file)
         return Stored(
-            path=path, fingerprint=of, modified_ns=found.st_mtime_ns, description=description
+            path=path,
+            fingerprint=of,
+            modified_ns=found.st_mtime_ns,
+            description=record.description,
+            description_damaged=record.damaged,
         )
+
+    def describe(
+        self, beneath: Beneath, path: str, description: bytes, of: Fingerprint, *, durable: bool
+    ) -> bool:
+        """As ``Storage.describe``. Blocks, may take long. NotFound, Denied, Unavailable."""
+        record = wrap(of, description)
+        file, found = beneath.open_file(path)
+        try:
+            if fingerprint(found) != of:
+                return False
+            if self.attributes.attach(file, record):
+                if durable:
+                    os.fsync(file)
+                self.attributes.forget(of)
+            else:
+                self.attributes.put_beside(of, record, durable=durable)
+                self.attributes.detach(file)
+        except OSError as error:
+            raise translated(error, f"describe {path!r}") from error
+        finally:
+            os.close(file)
+        return True
 
     def content(
         self,

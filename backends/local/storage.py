@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backends import naming
 from backends.bodies import stage_whole
-from backends.errors import NotFound, Unavailable
+from backends.errors import Damaged, NotFound, Unavailable
 from backends.interface import Can, Content, Fingerprint, Staged, Storage, Stored
 from backends.local.faults import translated
 from backends.local.opened import Opened
@@ -153,9 +153,19 @@ class LocalStorage(Storage):
     def staged_description(self, name: str) -> bytes | None:
         use = self._use
         try:
-            return use.described(use.bench, naming.staged_name(name)).description
+            found = use.described(use.bench, naming.staged_name(name))
         except NotFound:
             return None
+        if found.description_damaged:
+            raise Damaged(f"the description of staged {name!r} is not what was written")
+        return found.description
+
+    async def describe(self, path: str, description: bytes, *, only_if: Fingerprint) -> bool:
+        naming.segments(path, self.limits)
+        use = self._use
+        return await use.pool.run(
+            use.describe, use.paths, path, description, only_if, durable=self._durable
+        )
 
     # These belong to the catalog's lock.
 

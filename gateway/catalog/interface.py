@@ -244,6 +244,10 @@ class Catalog(abc.ABC):
         """Drop what is remembered of uploads completed before that time; returns how many."""
 
     @abc.abstractmethod
+    async def owner_of_staged(self, storage: str, name: str) -> Version | None:
+        """The current version whose location names those staged bytes. Looks at every row."""
+
+    @abc.abstractmethod
     def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:
         """All current objects in order, paged; no read transaction is held between pages."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from backends.errors import Damaged
 from backends.interface import Can, Storage
 from gateway.catalog.errors import NoSuchBucket
 from gateway.catalog.interface import Catalog
@@ -35,9 +36,9 @@ async def recover(catalog: Catalog, storages: Mapping[str, Storage]) -> Recovere
     await catalog.recover()
     uploads = await _open_uploads(catalog)
     outcome = Recovered()
-    for storage in storages.values():
+    for name, storage in storages.items():
         if Can.STAGE in storage.can:
-            await _recover_storage(catalog, storage, uploads, outcome)
+            await _recover_storage(catalog, name, storage, uploads, outcome)
     if outcome.placed or outcome.dropped:
         _log.info(
             "recovered from an interrupted run", placed=outcome.placed, dropped=outcome.dropped
@@ -52,10 +53,14 @@ async def _open_uploads(catalog: Catalog) -> set[str | None]:
 
 
 async def _recover_storage(
-    catalog: Catalog, storage: Storage, uploads: AbstractSet[str | None], outcome: Recovered
+    catalog: Catalog,
+    storage_name: str,
+    storage: Storage,
+    uploads: AbstractSet[str | None],
+    outcome: Recovered,
 ) -> None:
     for name in storage.staged_names():
-        version = await _owner(catalog, storage, name)
+        version = await _owner(catalog, storage_name, storage, name)
         if version is not None:
             storage.place(name, version.location.path)
             outcome.placed += 1
@@ -66,8 +71,14 @@ async def _recover_storage(
             outcome.dropped += 1
 
 
-async def _owner(catalog: Catalog, storage: Storage, name: str) -> Version | None:
-    record = storage.staged_description(name)
+async def _owner(
+    catalog: Catalog, storage_name: str, storage: Storage, name: str
+) -> Version | None:
+    try:
+        record = storage.staged_description(name)
+    except Damaged:
+        # What the bytes say of themselves cannot be believed: only the rows know whose they are.
+        return await catalog.owner_of_staged(storage_name, name)
     description = decode(record) if record is not None else None
     if description is None:
         return None

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+import struct
 import sys
 import time
 import unicodedata
@@ -13,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.errors import NameRefused, NotFound, Unavailable
+from backends.errors import Damaged, NameRefused, NotFound, Unavailable
 from backends.interface import Fingerprint
 from backends.local import opening, probing
-from backends.local.attributes import unwrap, wrap
+from backends.local.attributes import Record, unwrap, wrap
 from backends.local.folding import Folding
 from backends.local.stamping import Stamps
 from backends.local.storage import LocalStorage
@@ -198,13 +199,30 @@ async def test_folding_is_found_out(root: Path, monkeypatch: pytest.MonkeyPatch,
 def test_a_record_is_void_for_other_bytes(about: bytes, size: int, time_ns: int) -> None:
     of = Fingerprint(size=size, stamp=str(time_ns))
     record = wrap(of, about)
-    assert unwrap(record, of) == about
-    assert unwrap(record, Fingerprint(size=size + 1, stamp=of.stamp)) is None
-    assert unwrap(record, Fingerprint(size=size, stamp=str(time_ns + 1))) is None
-    assert unwrap(record[:-1], of) is None
-    assert unwrap(record + b"x", of) is None
-    assert unwrap(bytes(len(record)), of) is None
-    assert unwrap(b"", of) is None
+    assert unwrap(record, of) == Record(about)
+    assert unwrap(record, Fingerprint(size=size + 1, stamp=of.stamp)) == Record(None)
+    assert unwrap(record, Fingerprint(size=size, stamp=str(time_ns + 1))) == Record(None)
+    for damaged in (record[:-1], record + b"x", bytes(len(record)), b""):
+        assert unwrap(damaged, of) == Record(None, damaged=True)
+
+
+@given(st.binary(max_size=40), st.integers(0, 2**60), st.integers(-(2**60), 2**60))
+def test_every_flipped_bit_of_a_record_is_damage(about: bytes, size: int, time_ns: int) -> None:
+    of = Fingerprint(size=size, stamp=str(time_ns))
+    record = wrap(of, about)
+    for bit in range(8 * len(record)):
+        flipped = bytearray(record)
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert unwrap(bytes(flipped), of) == Record(None, damaged=True), bit
+
+
+def test_records_of_the_first_format_are_read() -> None:
+    of = Fingerprint(size=7, stamp="12")
+    record = struct.pack(">4sQqI", b"S3f1", 7, 12, 5) + b"about"
+    assert unwrap(record, of) == Record(b"about")
+    assert unwrap(record, Fingerprint(size=7, stamp="13")) == Record(None)
+    assert unwrap(record[:-1], of) == Record(None)
+    assert unwrap(record[:10], of) == Record(None)
 
 
 async def test_a_short_description_is_an_attribute(local: LocalStorage, root: Path) -> None:
@@ -255,15 +273,15 @@ async def test_a_sidecar_follows_the_bytes_and_goes_with_them(about: bytes, root
     await local.aclose()
 
 
-async def test_a_torn_sidecar_is_void(root: Path) -> None:
+async def test_a_torn_sidecar_is_damaged_a_link_none(root: Path) -> None:
     local = LocalStorage(root=root)
     await local.open()
     await sealed(local, "put-1", b"data", b"x" * 9000)
     [sidecar] = sidecars(root)
-    os.truncate(sidecar, 5000)
-    assert local.staged_description("put-1") is None
-    os.truncate(sidecar, 0)
-    assert local.staged_description("put-1") is None
+    for size in (5000, 0):
+        os.truncate(sidecar, size)
+        with pytest.raises(Damaged):
+            local.staged_description("put-1")
     sidecar.unlink()
     sidecar.symlink_to("/etc/passwd")
     assert local.staged_description("put-1") is None

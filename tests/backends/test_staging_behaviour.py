@@ -74,6 +74,23 @@ async def test_a_description_is_void_when_the_bytes_are_written_again(storage: S
     assert (await storage.stat("b/k")).description is None
 
 
+@pytest.mark.parametrize("about", [b"anew", b"z" * 9000])
+async def test_bytes_that_are_placed_can_be_described_anew(storage: Storage, about: bytes) -> None:
+    of = await sealed(storage, "put-1", b"data")
+    assert storage.place("put-1", "b/k")
+    assert await storage.describe("b/k", about, only_if=of)
+    assert await storage.stat("b/k") == Stored(
+        path="b/k", fingerprint=of, modified_ns=int(of.stamp), description=about
+    )
+    other = Fingerprint(size=of.size, stamp=str(int(of.stamp) + 1))
+    assert not await storage.describe("b/k", b"another", only_if=other)
+    assert (await storage.stat("b/k")).description == about
+    with pytest.raises(Unsupported):
+        await storage.describe("b/k", bytes(MAX_DESCRIPTION + 1), only_if=of)
+    with pytest.raises(NotFound):
+        await storage.describe("b/l", about, only_if=of)
+
+
 async def test_placing_replaces_whole(storage: Storage) -> None:
     first = await sealed(storage, "put-1", LONG, b"one")
     second = await sealed(storage, "put-2", LONG[::-1], b"two")

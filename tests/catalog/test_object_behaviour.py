@@ -465,3 +465,14 @@ async def test_closing_finishes_what_was_accepted(
     with pytest.raises(CatalogUnavailable):
         await catalog.bucket(bucket.name)
     await catalog.aclose()
+
+
+async def test_who_owns_staged_bytes_is_found_by_their_name(
+    catalog: Catalog, bucket: Bucket, shelf: Shelf
+) -> None:
+    mine = await catalog.publish(bucket, new_version(bucket, "a/é", shelf=shelf))
+    await catalog.publish(bucket, new_version(bucket, "b", shelf=shelf))
+    assert mine.location.staged is not None
+    assert await catalog.owner_of_staged("disk", mine.location.staged) == mine
+    assert await catalog.owner_of_staged("folding", mine.location.staged) is None
+    assert await catalog.owner_of_staged("disk", "put-of-nobody") is None

@@ -1,5 +1,6 @@
 """What a crash leaves behind, and what the next start makes of it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,32 @@ def test_an_object_that_was_committed_but_not_moved_is_at_its_path_after_a_start
         assert (root / "bucket" / "a" / "key").read_bytes() == b"content"
         got = live.client.get("bucket", "a/key")
         assert (got.body, got.headers["x-amz-meta-a"]) == (b"content", "1")
+        assert live.staged() == []
+
+
+def test_unplaced_bytes_whose_description_is_damaged_are_not_lost(
+    tmp_path: Path, unplaced: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    with running(root, durability="relaxed") as live:
+        live.client.make_bucket("bucket")
+        live.client.put("bucket", "a/key", b"content")
+        [name] = live.staged()
+        staged = live.services.storages[live.services.default_storage]
+        description = staged.staged_description(name)
+        file = root / ".s3front" / "staged" / name
+        if not description or "user.s3front" not in os.listxattr(file):
+            pytest.skip("no extended attributes here")
+        record = bytearray(os.getxattr(file, "user.s3front"))
+        record[-1] ^= 1
+        os.setxattr(file, "user.s3front", record)
+        nobodys = file.with_name("put-of-nobody")
+        nobodys.write_bytes(b"junk")
+        os.setxattr(nobodys, "user.s3front", record)
+    unplaced.undo()
+    with running(root, durability="relaxed") as live:
+        assert live.client.get("bucket", "a/key").body == b"content"
+        assert (root / "bucket" / "a" / "key").read_bytes() == b"content"
         assert live.staged() == []
 
 

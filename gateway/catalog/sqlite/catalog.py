@@ -225,6 +225,9 @@ class SqliteCatalog(Catalog):
             if some < _PAGE:
                 return forgotten
 
+    async def owner_of_staged(self, storage: str, name: str) -> Version | None:
+        return await self._read(objects.owner_of_staged, storage, name)
+
     async def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:
         after, more = "", True
         while more:

@@ -32,11 +32,22 @@ _STORE = (
     + ", ".join(f"{column} = excluded.{column}" for column in ("claim", *_COLUMNS))
 )
 
+_OWNER = (
+    f"SELECT b.name, o.key, {', '.join(f'o.{column}' for column in _COLUMNS)} "  # noqa: S608 - constants
+    "FROM objects o JOIN buckets b ON b.id = o.bucket_id WHERE o.storage = ? AND o.staged = ?"
+)
+
 
 def get(reader: Connection, bucket: Bucket, key: str) -> Version | None:
     """As ``Catalog.get``. Raises apsw.Error."""
     row = reader.execute(_LOOK_UP, (bucket.id, key.encode())).fetchone()
     return None if row is None else version_of(bucket.name, key, row)
+
+
+def owner_of_staged(reader: Connection, storage: str, name: str) -> Version | None:
+    """As ``Catalog.owner_of_staged``. Raises apsw.Error."""
+    row = reader.execute(_OWNER, (storage, name)).fetchone()
+    return None if row is None else version_of(row[0], row[1].decode(), row[2:])
 
 
 def publish(
