@@ -122,7 +122,9 @@ class Listener:
         body = request.body
         if isinstance(body, ArrivingBody):
             event.bytes_in = body.received
-            if body.unsent:
+            # aiohttp's parser takes the last line of a trailer for a header of the next request on
+            # the connection, which a proxy may have got from someone else.
+            if body.unsent or body.chunked:
                 response.close = True
         if self._draining:
             response.close = True

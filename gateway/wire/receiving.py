@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,10 @@ _SINGLE = frozenset(
     }
 )
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_SHOWN = 1024
+"""Characters of what was sent that a refusal repeats."""
+_VERSIONS = frozenset({(1, 0), (1, 1)})
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?", re.ASCII)
 
 
 class ArrivingBody:
@@ -42,6 +47,8 @@ class ArrivingBody:
         self._awaited = awaited
         """The client waits for 100 Continue before it sends the body."""
         self.received = 0
+        self.chunked = "Transfer-Encoding" in request.headers
+        """By HTTP, and so with a trailer."""
         length = request.headers.get("Content-Length")
         if length is not None:
             self._length: int | None = int(length)
@@ -102,19 +109,57 @@ def read_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-def split_target(target: str) -> tuple[str, str]:
-    """Raw path and raw query of a request target in origin or absolute form (RFC 9112, 3.2)."""
+def split_target(target: str, host: str) -> tuple[str, str]:
+    """Raw path and raw query of a request target in origin or absolute form (RFC 9112, 3.2).
+
+    Raises S3Error InvalidURI for other forms, and for an absolute one that names another host than
+    ``host``: RFC 9112 would have the Host header ignored then, but it is what was signed.
+    """
     if not target.startswith("/"):
         scheme, separator, rest = target.partition("://")
-        if separator and scheme.lower() in {"http", "https"}:
-            slash = rest.find("/")
-            question = rest.find("?")
-            if slash < 0 or 0 <= question < slash:
-                target = "/" + (rest[question:] if question >= 0 else "")
-            else:
-                target = rest[slash:]
+        if not separator or scheme.lower() not in {"http", "https"}:
+            raise _invalid_target(target)
+        authority = re.split(r"[/?]", rest, maxsplit=1)[0]
+        if authority.lower() != host.lower():
+            raise _invalid_target(target)
+        target = rest[len(authority) :]
+        if not target.startswith("/"):
+            target = "/" + target
     path, _, query = target.partition("?")
     return path, query
+
+
+def _invalid_target(target: str) -> S3Error:
+    shown = target.encode("ascii", "backslashreplace").decode("ascii")
+    return S3Error("InvalidURI", URI=shown[:_SHOWN])
+
+
+def _refuse_ambiguous(request: web.BaseRequest, headers: Mapping[str, str]) -> None:
+    """Refuse what another HTTP server on the way may have read otherwise.
+
+    RFC 9112, 6.1: a coding nobody here knows, and any coding in HTTP/1.0, which has none. 3.2 and
+    RFC 9110, 7.2: a Host that cannot be one.
+    """
+    version = tuple(request.version)
+    if version not in _VERSIONS:
+        raise S3Error("HTTPVersionNotSupported", "The HTTP version is not supported.", status=505)
+    coding = headers.get("transfer-encoding")
+    if coding is not None and (coding.strip().lower() != "chunked" or version == (1, 0)):
+        raise S3Error(
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented.",
+            Header="Transfer-Encoding",
+        )
+    host = headers.get("host", "")
+    if _HOST.fullmatch(host) is None and (host or version != (1, 0)):
+        raise _invalid_host(host)
+
+
+def _invalid_host(host: str) -> S3Error:
+    shown = host.encode("ascii", "backslashreplace").decode("ascii")
+    return S3Error(
+        "InvalidArgument", "Invalid host", ArgumentName="Host", ArgumentValue=shown[:_SHOWN]
+    )
 
 
 def peer_of(request: web.BaseRequest) -> str:
@@ -141,6 +186,8 @@ def _client(
         return _Client(peer=peer, host=host, secure=request.secure)
     # What several proxies appended: the last value is from the one that is trusted.
     said = headers.get("x-forwarded-host", "").rpartition(",")[2].strip()
+    if said and _HOST.fullmatch(said) is None:
+        raise _invalid_host(said)
     scheme = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
     return _Client(
         peer=_forwarded_for(headers, peer, trusted),
@@ -179,7 +226,8 @@ def receive(
 ) -> Request:
     """The request as plain values. Raises S3Error for what is ambiguous."""
     headers = read_headers(request.raw_headers)
-    path, query = split_target(request.raw_path)
+    _refuse_ambiguous(request, headers)
+    path, query = split_target(request.raw_path, headers.get("host", ""))
     expect = headers.get("expect", "").lower()
     client = _client(request, headers, trusted)
     return Request(

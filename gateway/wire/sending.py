@@ -76,15 +76,21 @@ def _whole(request: web.BaseRequest, response: Response, body: bytes) -> web.Str
     else:
         answer = web.Response(status=response.status, headers=headers, body=body)
     if response.close:
-        answer.force_close()
+        _close_after(answer)
     return answer
+
+
+def _close_after(answer: web.StreamResponse) -> None:
+    answer.force_close()
+    # aiohttp says it in HTTP/1.1 only, and answers what it could not read in HTTP/1.0.
+    answer.headers["Connection"] = "close"
 
 
 async def _stream(request: web.BaseRequest, response: Response, body: Stream) -> web.StreamResponse:
     answer = web.StreamResponse(status=response.status, headers=response.headers)
     answer.content_length = body.length
     if response.close:
-        answer.force_close()
+        _close_after(answer)
     await answer.prepare(request)
     if request.method != "HEAD":
         try:

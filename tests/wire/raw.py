@@ -4,6 +4,7 @@ import contextlib
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.live.client import Client
 
@@ -12,9 +13,15 @@ from tests.live.client import Client
 class Reply:
     """One answer as it came. ``headers``: lower-case names, values in the order they came."""
 
+    version: str
     status: int
     headers: Mapping[str, list[str]]
     body: bytes = field(repr=False)
+
+    @property
+    def closes(self) -> bool:
+        """It is the last one of its connection."""
+        return self.version == "HTTP/1.0" or self.headers.get("connection") == ["close"]
 
     def header(self, name: str) -> str:
         (value,) = self.headers[name]
@@ -29,8 +36,14 @@ class Reply:
 class Raw:
     """One connection. Answers are read one behind the other."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+    def __init__(self, where: int | Path) -> None:
+        """``where``: a port, or a socket in the file system."""
+        if isinstance(where, Path):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(20)
+            self.socket.connect(str(where))
+        else:
+            self.socket = socket.create_connection(("127.0.0.1", where), timeout=20)
         self._unread = b""
 
     def close(self) -> None:
@@ -38,6 +51,11 @@ class Raw:
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
+
+    def send_or_be_closed(self, data: bytes) -> None:
+        """Send as much of it as is taken: what is refused need not be read whole."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.socket.sendall(data)
 
     def reply(self, *, method: str = "GET") -> Reply:
         """The next answer, an interim one too. ConnectionError if the server closes before it."""
@@ -47,11 +65,11 @@ class Raw:
         for line in filter(None, lines):
             name, _, value = line.partition(":")
             headers.setdefault(name.lower(), []).append(value.strip())
-        status = int(first.split(" ")[1])
+        version, status = first.split(" ")[0], int(first.split(" ")[1])
         body = b""
         if method != "HEAD" and status >= 200 and status not in {204, 304}:
             body = self._exactly(int(headers["content-length"][0]))
-        return Reply(status=status, headers=headers, body=body)
+        return Reply(version=version, status=status, headers=headers, body=body)
 
     def is_closed(self) -> bool:
         """Wait for more: whether the server has closed instead. Asserts that nothing else came."""
@@ -90,8 +108,8 @@ class Raw:
 
 
 @contextlib.contextmanager
-def connected(port: int) -> Iterator[Raw]:
-    raw = Raw(port)
+def connected(where: int | Path) -> Iterator[Raw]:
+    raw = Raw(where)
     try:
         yield raw
     finally:
