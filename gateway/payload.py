@@ -30,6 +30,8 @@ DEFAULT_ALGORITHM = "CRC64NVME"
 _INLINE = 64 * 1024
 """Pieces up to this many bytes are hashed where they arrive; larger ones in the pool."""
 
+_KIND = "x-amz-content-sha256"
+
 Result = TypeVar("Result")
 
 
@@ -221,7 +223,12 @@ class Payload:
 
     def _frame(self) -> Framing | None:
         if not self._framing_known:
-            self._framing = framing(self._request.headers)
+            headers = self._request.headers
+            kind = self._verified.claim.payload_hash
+            if headers.get(_KIND) != kind:
+                # A presigned URL may name it in its query.
+                headers = {**headers, _KIND: kind}
+            self._framing = framing(headers)
             self._framing_known = True
         return self._framing
 

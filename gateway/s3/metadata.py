@@ -28,6 +28,7 @@ STANDARD_HEADERS: Final = (
 """Kept with an object as they were sent, and answered with it."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+", re.ASCII)
 _WORD: Final = re.compile(
     r"=\?(?P<charset>utf-8|us-ascii|iso-8859-1)\?(?P<form>[bq])\?(?P<text>[!->@-~]*)\?=",
     re.ASCII | re.IGNORECASE,
@@ -43,17 +44,19 @@ def read_metadata(headers: Mapping[str, str]) -> dict[str, str]:
 
     ``headers``: lower-case names; text is UTF-8 with surrogateescape. Values come decoded: encoded
     words of RFC 2047, raw UTF-8, or else ISO 8859-1. S3Error MetadataTooLarge beyond 2 KB;
-    InvalidArgument for control characters and empty names.
+    InvalidArgument for control characters and for what is no header's name (a presigned URL may
+    bring any in its query).
     """
     found: dict[str, str] = {}
     size = 0
     for name, raw in headers.items():
         if name.startswith(PREFIX):
             value = _decoded(raw)
-            if len(name) == len(PREFIX) or _CONTROL.search(value) is not None:
+            bare = name.removeprefix(PREFIX)
+            if _NAME.fullmatch(bare) is None or _CONTROL.search(value) is not None:
                 raise _refused(name, value)
-            found[name.removeprefix(PREFIX)] = value
-            size += len(name) - len(PREFIX) + len(value.encode())
+            found[bare] = value
+            size += len(bare) + len(value.encode())
     if size > MAX_BYTES:
         raise S3Error("MetadataTooLarge", Size=str(size), MaxSizeAllowed=str(MAX_BYTES))
     return found
@@ -167,6 +170,6 @@ def _refused(name: str, value: str) -> S3Error:
     return S3Error(
         "InvalidArgument",
         "Header value must not contain control characters and must be UTF-8.",
-        ArgumentName=name,
+        ArgumentName=_CONTROL.sub("?", name),
         ArgumentValue=_CONTROL.sub("?", shown)[:MAX_BYTES],
     )
