@@ -72,6 +72,8 @@ class Dispatcher:
         event.operation = operation.name
         for action in operation.actions(version="versionId" in target.params, headers=headers):
             self._authorization(principal, action)
+        for action in operation.source_actions(headers):
+            self._authorization(principal, action)
         refuse_unbuilt(operation.name, headers)
         serve = operation.built()
         payload = Payload(request, verified, self._pool)

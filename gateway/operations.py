@@ -74,6 +74,13 @@ class Operation:
             *(action for header, action in self.header_actions.items() if header in headers),
         )
 
+    def source_actions(self, headers: Mapping[str, str]) -> tuple[str, ...]:
+        """Every action to ask for on the object that the request copies from."""
+        if self.source is None:
+            return ()
+        named = (headers[name] for name in self.headers if name in headers)
+        return (self.source.of(version=any("versionId=" in value for value in named)),)
+
     def built(self) -> Serve[Any, Any]:
         """How it is served. S3Error NotImplemented, naming it, if it is not built."""
         if self.serve is None:

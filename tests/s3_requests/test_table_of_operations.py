@@ -111,6 +111,21 @@ def test_copies_ask_for_the_source_too_and_deletes_of_many_for_each_key() -> Non
     assert needing == with_source
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "actions"),
+    [
+        ("CopyObject", "/b/k", ("s3:GetObject",)),
+        ("CopyObject", "/b/k?versionId=v", ("s3:GetObjectVersion",)),
+        ("UploadPartCopy", "/b/k", ("s3:GetObject",)),
+        ("PutObject", "/b/k", ()),
+    ],
+)
+def test_the_actions_asked_for_on_a_source(
+    name: str, source: str, actions: tuple[str, ...]
+) -> None:
+    assert BY_NAME[name].source_actions({"x-amz-copy-source": source}) == actions
+
+
 def request_for(row: Operation) -> tuple[Target, dict[str, str]]:
     headers = dict.fromkeys(row.headers, "/source-bucket/source")
     if row.form:
