@@ -104,6 +104,7 @@ class Committer:
         await self.finish()
         self._may_close.set()
         await asyncio.shield(self._ended)  # the last that the thread does
+        await asyncio.to_thread(self._thread.join)
         self._thread = None
 
     # The thread
