@@ -55,12 +55,12 @@ class Dispatcher:
         try:
             return await self._answer(request, event)
         except S3Error as error:
-            return self._refusal(error, request, event)
+            return refusal(error, request, event)
         except (CatalogError, StorageError) as fault:
-            return self._refusal(s3_error(fault), request, event)
+            return refusal(s3_error(fault), request, event)
         except Exception:  # noqa: BLE001 - whatever it is, the client gets S3's error
             _log.exception("unexpected error", request_id=request.id, operation=event.operation)
-            return self._refusal(S3Error("InternalError"), request, event)
+            return refusal(S3Error("InternalError"), request, event)
 
     async def _answer(self, request: Request, event: RequestEvent) -> Response:
         sent = request.headers
@@ -102,17 +102,19 @@ class Dispatcher:
         result = await serve.handler(context, read(serve.input, target, headers, document))
         return serve.answer(result)
 
-    def _refusal(self, error: S3Error, request: Request, event: RequestEvent) -> Response:
-        event.error_code = error.code
-        headers = dict(error.headers)
-        if error.status == 304:
-            return Response(status=304, headers=headers)
-        headers["Content-Type"] = "application/xml"
-        document = error_document(
-            error, resource=request.path, request_id=request.id, host_id=request.host_id
-        )
-        close = headers.pop("connection", "") == "close"
-        return Response(status=error.status, headers=headers, body=document, close=close)
+
+def refusal(error: S3Error, request: Request, event: RequestEvent) -> Response:
+    """The answer that tells of an error, and the event told of it."""
+    event.error_code = error.code
+    headers = dict(error.headers)
+    if error.status == 304:
+        return Response(status=304, headers=headers)
+    headers["Content-Type"] = "application/xml"
+    document = error_document(
+        error, resource=request.path, request_id=request.id, host_id=request.host_id
+    )
+    close = headers.pop("connection", "") == "close"
+    return Response(status=error.status, headers=headers, body=document, close=close)
 
 
 def base_url(request: Request) -> str:

@@ -36,7 +36,7 @@ class Stream(Protocol):
     length: int
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """All ``length`` bytes, once."""
+        """All ``length`` bytes, once. An exception cuts the connection: nothing looks whole."""
 
     def descriptor(self) -> int | None:
         """A file descriptor holding the bytes from ``first`` on, or None."""
@@ -79,3 +79,6 @@ class Response:
     body: bytes | Stream = b""
     close: bool = False
     """Close the connection after it (the request's body was not read)."""
+    in_pieces: bool = False
+    """Send head and pieces as they come, however small the body: then one that ends in
+    ConnectionError is cut after what it gave."""

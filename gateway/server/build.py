@@ -46,8 +46,9 @@ class S3:
         dispatcher: Dispatcher,
         pool: Executor,
         *,
-        lease: Lease,
+        lease: Lease | None,
     ) -> None:
+        """Without a lease it runs no jobs."""
         self._settings = settings
         self._services = services
         self._pool = pool
@@ -55,6 +56,11 @@ class S3:
         self._jobs: asyncio.Task[None] | None = None
         self._opened = contextlib.AsyncExitStack()
         self.answer = dispatcher.answer
+
+    @property
+    def services(self) -> Services:
+        """What its requests are answered with."""
+        return self._services
 
     async def open(self, *, first: bool) -> None:
         services = self._services
@@ -77,7 +83,8 @@ class S3:
             ) from None
         except StorageError as error:
             raise _storage_failed(services.default_storage, error) from None
-        self._jobs = asyncio.create_task(run_elected(self._lease, lambda: _jobs(services)))
+        if self._lease is not None:
+            self._jobs = asyncio.create_task(run_elected(self._lease, lambda: _jobs(services)))
 
     async def probe(self) -> None:
         await self._services.catalog.buckets(limit=1)
@@ -98,8 +105,18 @@ class S3:
         await asyncio.to_thread(self._pool.shutdown)
 
 
-def build(settings: Settings, credentials: Credentials, catalog: str, _number: int) -> S3:
-    """Compose the application of a worker; all are alike. Raises StartError; opens nothing yet."""
+def build(
+    settings: Settings,
+    credentials: Credentials,
+    catalog: str,
+    _number: int = 0,
+    *,
+    runs_jobs: bool = True,
+) -> S3:
+    """Compose the application of a worker; all are alike. Raises StartError; opens nothing yet.
+
+    ``runs_jobs`` False: what is short-lived needs no janitor.
+    """
     durable = settings.durability == "full"
     storages: dict[str, Storage] = {}
     for name, storage in settings.storages.items():
@@ -138,7 +155,8 @@ def build(settings: Settings, credentials: Credentials, catalog: str, _number: i
         domains=Domains(settings.domains),
         pool=pool,
     )
-    return S3(settings, services, dispatcher, pool, lease=Lease(Path(catalog).with_name(JOBS_LOCK)))
+    lease = Lease(Path(catalog).with_name(JOBS_LOCK)) if runs_jobs else None
+    return S3(settings, services, dispatcher, pool, lease=lease)
 
 
 def _services(

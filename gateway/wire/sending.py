@@ -40,7 +40,7 @@ async def send(
         return whole(request, request_id, response, host_id=host_id)
     _add_ours(response, request_id, host_id)
     try:
-        if body.length <= _SMALL and request.method != "HEAD":
+        if body.length <= _SMALL and request.method != "HEAD" and not response.in_pieces:
             data = b"".join([piece async for piece in body.chunks()])
             return _whole(request, response, data)
         return await _stream(request, response, body)
