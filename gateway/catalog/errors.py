@@ -9,6 +9,7 @@ CatalogError
 ├── ConditionFailed   the condition of a write does not hold (412)
 ├── ConditionConflict the condition met a concurrent change (409)
 └── CatalogUnavailable the catalog failed; the outcome of a write is unknown
+    └── CatalogDamaged its file is not what was written to it
 """
 
 
@@ -46,3 +47,10 @@ class ConditionConflict(CatalogError):
 
 class CatalogUnavailable(CatalogError):
     """The catalog failed; the outcome of a write is unknown."""
+
+
+class CatalogDamaged(CatalogUnavailable):
+    """What is asked for lies where the catalog's file is not what was written to it.
+
+    Nothing was changed. Other rows may still be read and written.
+    """

@@ -248,6 +248,11 @@ class Catalog(abc.ABC):
         """The current version whose location names those staged bytes. Looks at every row."""
 
     @abc.abstractmethod
+    async def problems(self) -> Sequence[str]:
+        """What is wrong with the catalog itself, a sentence each; none if all of it can be read and
+        agrees with itself. Reads everything, in a thread; others read and write meanwhile."""
+
+    @abc.abstractmethod
     def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:
         """All current objects in order, paged; no read transaction is held between pages."""
 

@@ -43,12 +43,12 @@ def disk_under(patch: pytest.MonkeyPatch) -> Iterator[Disk]:
 
     class Layer(apsw.VFS):
         def __init__(self) -> None:
-            super().__init__(name, "")
+            super().__init__(name, "unix")  # never above the layer of checksums
 
         def xOpen(  # noqa: N802 - SQLite's name
             self, filename: str | apsw.URIFilename | None, flags: list[int]
         ) -> apsw.VFSFile:
-            return File("", filename, flags)
+            return File("unix", filename, flags)
 
     layer = Layer()
     patch.setattr(connection, "Connection", functools.partial(apsw.Connection, vfs=name))

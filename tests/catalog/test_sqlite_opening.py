@@ -117,7 +117,7 @@ async def test_its_files_are_for_their_owner_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("durable", "synchronous"), [(True, 2), (False, 1)])
-async def test_connections_are_set_up_as_the_design_says(
+def test_connections_are_set_up_as_the_design_says(
     tmp_path: Path, *, durable: bool, synchronous: int
 ) -> None:
     writer = connection.open_writer(tmp_path / "catalog.db", durable=durable)

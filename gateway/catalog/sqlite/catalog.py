@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
+import structlog
 from apsw import Connection
 
-from gateway.catalog.errors import CatalogError, CatalogUnavailable
+from gateway.catalog.errors import CatalogDamaged, CatalogError, CatalogUnavailable
 from gateway.catalog.interface import Catalog, Claim, Placing
 from gateway.catalog.records import (
     ALWAYS,
@@ -25,15 +26,18 @@ from gateway.catalog.records import (
 )
 from gateway.catalog.sqlite import (
     buckets,
+    checking,
     connection,
     listing,
     locations,
     objects,
+    pages,
     parts,
     schema,
     uploads,
 )
 from gateway.catalog.sqlite.committer import Committer
+from gateway.catalog.sqlite.failures import failure, is_damage
 from gateway.catalog.sqlite.filesystem import refuse_network
 from gateway.catalog.sqlite.generation import Generation
 from gateway.catalog.sqlite.ledger import Ledger, Transaction
@@ -46,6 +50,7 @@ _PAUSES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Between tries of a read that met another process repairing the WAL after a crash."""
 
 _PAGE = 1_000
+_log = structlog.get_logger("s3front.catalog")
 
 
 class SqliteCatalog(Catalog):
@@ -228,6 +233,9 @@ class SqliteCatalog(Catalog):
     async def owner_of_staged(self, storage: str, name: str) -> Version | None:
         return await self._read(objects.owner_of_staged, storage, name)
 
+    async def problems(self) -> Sequence[str]:
+        return await asyncio.to_thread(checking.problems, self._path)
+
     async def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:
         after, more = "", True
         while more:
@@ -264,7 +272,7 @@ class SqliteCatalog(Catalog):
             except apsw.BusyError:
                 await asyncio.sleep(pause)
             except apsw.Error as error:
-                raise CatalogUnavailable(f"a read failed: {error}") from error
+                raise failure("a read", error) from error
         raise CatalogUnavailable("a read found the catalog busy for too long")
 
     def _open_files(self) -> tuple[FairLock, Ledger]:
@@ -281,9 +289,12 @@ class SqliteCatalog(Catalog):
                     schema.migrate(writer)
                     reader = connection.open_reader(self._path)
                     undo.callback(reader.close)
+                    _mark_checked(writer)
                     generation.begin()
                     generation.end()
             except (OSError, apsw.Error) as error:
+                if is_damage(error):
+                    raise failure("opening it", error) from error
                 raise CatalogUnavailable(
                     f"{str(self._path)!r} cannot be opened: {error}"
                 ) from error
@@ -307,3 +318,18 @@ class SqliteCatalog(Catalog):
             ) from None
         undo.callback(generation.close)
         return generation
+
+
+def _mark_checked(writer: Connection) -> None:
+    """Remember that the pages have checksums: their head could be damaged so as to deny it."""
+    marked = writer.execute("SELECT value FROM meta WHERE name = 'pages'").get == "checked"
+    checked = pages.are_checked(writer)
+    if checked and not marked:
+        writer.execute("INSERT INTO meta VALUES('pages', 'checked')")
+    elif marked and not checked:
+        raise CatalogDamaged("the head of the catalog's file is not what was written")
+    elif not checked and writer.open_vfs == pages.CHECKING:
+        _log.warning(
+            "the catalog's pages have no checksums: an earlier version made it",
+            fix="stop the server and run: s3front check --repair",
+        )

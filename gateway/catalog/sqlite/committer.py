@@ -19,6 +19,7 @@ import structlog
 
 from gateway.catalog.errors import CatalogError, CatalogUnavailable
 from gateway.catalog.sqlite.connection import CHECKPOINT_PAGES
+from gateway.catalog.sqlite.failures import failure
 from gateway.catalog.sqlite.ledger import Ledger, Transaction, Work
 from gateway.catalog.sqlite.lock import FairLock
 
@@ -174,9 +175,7 @@ class Committer:
             ledger.roll_back()
             if not taken:
                 taken, self._jobs = self._jobs, taken
-            unknown = CatalogUnavailable(f"the transaction failed: {error}")
-            unknown.__cause__ = error
-            self._give_up(taken, unknown)
+            self._give_up(taken, _lost("the transaction", error))
             return
         for job in taken:
             self._settle(job)
@@ -288,9 +287,16 @@ def _translated(error: BaseException) -> BaseException:
     if isinstance(error, CatalogError):
         return error
     if isinstance(error, apsw.Error):
-        unavailable = CatalogUnavailable(f"a statement failed: {error}")
-        unavailable.__cause__ = error
-        return unavailable
+        return _lost("a statement", error)
     if isinstance(error, Exception):
         return error
     return CatalogUnavailable(f"a job was ended by {type(error).__name__}")
+
+
+def _lost(what: str, error: BaseException) -> CatalogUnavailable:
+    if isinstance(error, (apsw.Error, OSError)):
+        lost = failure(what, error)
+    else:
+        lost = CatalogUnavailable(f"{what} failed: {error}")
+    lost.__cause__ = error
+    return lost

@@ -6,6 +6,9 @@ from pathlib import Path
 import apsw
 from apsw import Connection
 
+from gateway.catalog.errors import CatalogDamaged, CatalogUnavailable
+from gateway.catalog.sqlite import pages
+
 FIXED = (3, 51, 3)
 """First SQLite without the WAL-reset bug, in which writers and checkpoints of several connections
 can corrupt the file (https://sqlite.org/wal.html#walresetbug)."""
@@ -24,7 +27,10 @@ def library() -> tuple[int, ...]:
 
 
 def open_writer(path: Path, *, durable: bool) -> Connection:
-    """The connection of the committer thread; makes the file. Blocks. Raises apsw.Error, OSError.
+    """The connection of the committer thread; makes the file. Blocks.
+
+    Raises apsw.Error, OSError; CatalogUnavailable if its pages cannot be compared with their
+    checksums, CatalogDamaged if its head cannot be right.
 
     Not durable is synchronous=NORMAL: a commit waits for no disk; after a power cut the last ones may
     be gone, but the file is whole. OFF would also save the syncs of a checkpoint, once for
@@ -32,7 +38,7 @@ def open_writer(path: Path, *, durable: bool) -> Connection:
     """
     # SQLite gives the WAL the permissions of the file.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = _opened(path)
+    connection = _opened(path, new=_must_be_checked(path) is None)
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
     return connection
@@ -45,11 +51,31 @@ def open_reader(path: Path) -> Connection:
     return connection
 
 
-def _opened(path: Path) -> Connection:
+def _must_be_checked(path: Path) -> bool | None:
+    """Whether the file's pages have checksums; None if it is still empty."""
+    reserved = pages.reserved(path)
+    if reserved is None:
+        return None
+    if reserved not in {0, pages.RESERVED_BYTES}:
+        raise CatalogDamaged(f"the head of {str(path)!r} is not what was written")
+    return reserved == pages.RESERVED_BYTES
+
+
+def _require_checks(connection: Connection, path: Path) -> None:
+    if _must_be_checked(path) and not pages.are_checked(connection):
+        raise CatalogUnavailable(
+            f"the pages of {str(path)!r} have checksums, which this apsw cannot compare: "
+            "install the apsw that PyPI has (pip install --force-reinstall apsw)"
+        )
+
+
+def _opened(path: Path, *, new: bool = False) -> Connection:
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_EXRESCODE
     connection = Connection(str(path), flags=flags, statementcachesize=_STATEMENTS)
     try:
         connection.set_busy_timeout(0)
+        if new and connection.open_vfs == pages.CHECKING:
+            pages.reserve(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         # Only the committer writes pages back, with the lock between processes in its hands.
         connection.wal_autocheckpoint(0)
@@ -59,6 +85,7 @@ def _opened(path: Path) -> Connection:
         connection.execute("PRAGMA mmap_size = 0")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA trusted_schema = OFF")
+        _require_checks(connection, path)
     except BaseException:
         connection.close()
         raise
