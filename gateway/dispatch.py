@@ -28,8 +28,6 @@ from gateway.service.context import Context, Services
 from gateway.service.faults import s3_error
 
 _log = structlog.get_logger("s3front.dispatch")
-_DOCUMENT_LIMIT = 2 * 1024 * 1024
-"""Bytes of an XML document in a request."""
 
 
 class Dispatcher:
@@ -97,7 +95,7 @@ class Dispatcher:
         document = b""
         if takes_document(serve.input):
             document = await payload.document(
-                _DOCUMENT_LIMIT, checksum_of_body=serve.checksum_of_body
+                self._services.bounds.document, checksum_of_body=serve.checksum_of_body
             )
         result = await serve.handler(context, read(serve.input, target, headers, document))
         return serve.answer(result)

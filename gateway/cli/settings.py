@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from gateway.settings.loader import Loaded, load
-from gateway.settings.model import Settings, named
+from gateway.settings.model import Settings, in_order, named
 from gateway.settings.problems import SettingsError
 from gateway.settings.table import written_default
 
@@ -19,7 +19,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., object])
 
 def with_settings(command: Decorated) -> Decorated:
     """Add DIR, ``-c`` and one option for each setting that has a flag."""
-    for name in reversed(list(Settings.model_fields)):
+    for name in reversed(in_order()):
         how = named(name)
         if how.flag is None:
             continue

@@ -29,7 +29,7 @@ from gateway.jobs.recovery import recover
 from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
 from gateway.server.failure import Exit, StartError
-from gateway.service.context import Owner, Services
+from gateway.service.context import Bounds, Owner, Services
 from gateway.settings.model import Settings
 
 JOBS_LOCK = "jobs.lock"
@@ -174,6 +174,12 @@ def _services(
         now_ns=time.time_ns,
         new_id=lambda: secrets.token_hex(16),
         process=secrets.token_hex(4),
+        bounds=Bounds(
+            put=settings.max_put_bytes,
+            object=settings.max_object_bytes,
+            parts=settings.max_parts,
+            document=settings.max_document_bytes,
+        ),
     )
 
 

@@ -4,9 +4,11 @@ import asyncio
 import importlib
 import ipaddress
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -27,6 +29,8 @@ from gateway.wire.listener import Listener
 
 _log = structlog.get_logger("s3front.worker")
 _INFLIGHT_S = 1.0
+_DESCRIPTORS_OF_OURS = 128
+"""Open files that are not those of connections: catalog, logs, directories, threads."""
 
 
 class Worker:
@@ -41,6 +45,7 @@ class Worker:
         self._observers: list[Callable[[RequestEvent], None]] = []
         self._background: list[asyncio.Task[None]] = []
         self._certificate: Certificate | None = None
+        self._listener: Listener | None = None
 
     async def run(self) -> int:
         """Serve; returns the exit code."""
@@ -92,10 +97,10 @@ class Worker:
             self._in_flight.add(event.id)
             return await application.answer(request, event)
 
-        listener = Listener(
+        listener = self._listener = Listener(
             answer,
             site=health.answer,
-            limits=Limits(),
+            limits=_limits(self._settings),
             observe=self._observe,
             trusted_proxies=[
                 ipaddress.ip_network(network) for network in self._settings.trusted_proxies
@@ -154,9 +159,27 @@ class Worker:
         self._access_log.reconfigure(log.access_form(settings.log_format, self._sink))
         if self._certificate is not None:
             self._certificate.reload(settings.tls_cert, settings.tls_key)
+        if self._listener is not None:
+            self._listener.set_limits(_limits(settings))
 
     def _run_beside(self, work: "asyncio._CoroutineLike[None]") -> None:
         self._background.append(asyncio.get_running_loop().create_task(work))
+
+
+def _limits(settings: Settings) -> Limits:
+    """The limits that are set, as far as the process may have descriptors for them."""
+    limits = Limits.of(settings)
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # One for a connection and one for the file it reads or writes.
+    most = max(1, (descriptors - _DESCRIPTORS_OF_OURS) // 2)
+    if most < limits.connections:
+        _log.warning(
+            "max_connections is lowered: too few open files are allowed",
+            connections=most,
+            open_files=descriptors,
+        )
+        limits = replace(limits, connections=most)
+    return limits
 
 
 def _factory(name: str) -> Factory:

@@ -48,7 +48,9 @@ async def complete_multipart_upload(
             # Refused here, the upload need not be closed for it. What counts is decided once it is.
             await refuse_early(context, bucket, input.key, condition)
             found = await catalog.parts(upload.id)
-            _checksum(input, upload, _chosen(input.multipart_upload.parts, found, upload))
+            parts = _chosen(input.multipart_upload.parts, found, upload)
+            _check_size(parts, context.services.bounds.object)
+            _checksum(input, upload, parts)
         except S3Error:
             # Raises NoSuchUpload if what was seen is that another request has completed it.
             await catalog.upload(bucket, input.key, input.upload_id)
@@ -81,6 +83,7 @@ async def _complete(
     """The object of an upload that is closed against writers: now its parts are final."""
     found = await context.services.catalog.parts(upload.id)
     parts = _chosen(input.multipart_upload.parts, found, upload)
+    _check_size(parts, context.services.bounds.object)
     checksum = _checksum(input, upload, parts)
     etag = multipart_etag([part.etag for part in parts])
     facts = Facts(
@@ -157,6 +160,12 @@ def _chosen(asked: Sequence[CompletedPart], found: Sequence[Part], upload: Uploa
                 ETag=part.etag,
             )
     return chosen
+
+
+def _check_size(parts: Sequence[Part], most: int) -> None:
+    size = sum(part.size for part in parts)
+    if size > most:
+        raise S3Error("EntityTooLarge", ProposedSize=str(size), MaxSizeAllowed=str(most))
 
 
 def _check_part_checksum(wanted: CompletedPart, part: Part, upload: Upload) -> None:

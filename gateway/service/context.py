@@ -1,7 +1,7 @@
 """What a handler is given besides its input."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backends.interface import Storage
 from gateway.catalog.interface import Catalog
@@ -19,6 +19,21 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The largest objects, in bytes, and the highest number of a part. S3's unless they are set:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+    """
+
+    put: int = 5 * 1024**3
+    """Of one PutObject, part or copy."""
+    object: int = 5 * 1024**4
+    """Of what is put together from parts."""
+    parts: int = 10_000
+    document: int = 2 * 1024**2
+    """Of XML in a request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """What lives as long as the process. Time and randomness are given, not taken."""
 
@@ -32,6 +47,7 @@ class Services:
     """32 random hexadecimal digits."""
     process: str
     """Names this process in the staged names it makes; hexadecimal."""
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from gateway.s3.results import CopyObjectResult, UploadPartCopyResult
 from gateway.service.conditions import check_copy_source, refuse_early, write_condition
 from gateway.service.context import Context
 from gateway.service.multipart import PartWriter
-from gateway.service.objects import MAX_SINGLE
 from gateway.service.publishing import Facts, publish, stage_new
 from gateway.service.reading import Opened, current, open_current, whole
 from gateway.service.versions import require_current
@@ -142,12 +141,7 @@ async def _copy(
 ) -> Version:
     def choose(version: Version) -> None:
         check_copy_source(context, input, version)
-        if version.size > MAX_SINGLE:
-            raise S3Error(
-                "InvalidRequest",
-                "The specified copy source is larger than the maximum allowable size for a copy "
-                f"source: {MAX_SINGLE}",
-            )
+        _check_size(context, version.size)
 
     opened = await open_current(
         context, source, input.copy_source.key, choose, lambda version, _: whole(version)
@@ -212,12 +206,7 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
             span = whole(version)
         else:
             span = parse_copy_source_range(input.copy_source_range, version.size)
-        if span.length > MAX_SINGLE:
-            raise S3Error(
-                "InvalidRequest",
-                "The specified copy source is larger than the maximum allowable size for a copy "
-                f"source: {MAX_SINGLE}",
-            )
+        _check_size(context, span.length)
         return span
 
     opened = await open_current(
@@ -240,3 +229,13 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
         last_modified=part.modified_ns // 1_000_000_000,
         checksums=checksums,
     )
+
+
+def _check_size(context: Context, size: int) -> None:
+    most = context.services.bounds.put
+    if size > most:
+        raise S3Error(
+            "InvalidRequest",
+            "The specified copy source is larger than the maximum allowable size for a copy "
+            f"source: {most}",
+        )

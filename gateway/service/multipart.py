@@ -29,7 +29,6 @@ from gateway.s3.inputs.multipart import (
 )
 from gateway.s3.metadata import stored_headers
 from gateway.service.context import Context
-from gateway.service.objects import MAX_SINGLE
 
 
 async def create_multipart_upload(
@@ -82,7 +81,7 @@ async def upload_part(context: Context, input: UploadPart) -> results.UploadPart
     catalog = context.services.catalog
     upload = await catalog.upload(bucket, input.key, input.upload_id)
     payload = context.payload
-    size = payload.require_length(MAX_SINGLE)
+    size = payload.require_length(context.services.bounds.put)
     payload.declare_part(upload.checksum_algorithm, upload.checksum_type)
     async with PartWriter(context, bucket, upload, input.part_number, size) as writer:
         async for piece in payload.pieces():
@@ -91,14 +90,28 @@ async def upload_part(context: Context, input: UploadPart) -> results.UploadPart
     return results.UploadPartResult(e_tag=part.etag, checksums=payload.shown_checksums)
 
 
+def _check_number(number: int, most: int) -> None:
+    if number > most:
+        raise S3Error(
+            "InvalidArgument",
+            f"Part number must be an integer between 1 and {most}, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=str(number),
+        )
+
+
 class PartWriter:
-    """One attempt at a part: claims its place, and leaves nothing behind if it fails."""
+    """One attempt at a part: claims its place, and leaves nothing behind if it fails.
+
+    S3Error InvalidArgument for a number that is too high.
+    """
 
     staged: Staged
 
     def __init__(
         self, context: Context, bucket: Bucket, upload: Upload, number: int, size: int
     ) -> None:
+        _check_number(number, context.services.bounds.parts)
         self._services = context.services
         self._bucket = bucket
         self._storage = context.storage(upload.storage)

@@ -34,16 +34,13 @@ from gateway.service.publishing import Facts, publish, stage_new
 from gateway.service.reading import current, open_current, whole
 from gateway.service.versions import require_current
 
-MAX_SINGLE = 5 * 1024**3
-"""Bytes of one PutObject or part: S3's limit."""
-
 
 async def put_object(context: Context, input: PutObject) -> PutObjectResult:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     condition = write_condition(input.if_match, input.if_none_match)
     payload = context.payload
-    payload.require_length(MAX_SINGLE)
+    payload.require_length(context.services.bounds.put)
     payload.declare()
     await refuse_early(context, bucket, input.key, condition)
     storage = context.storage(bucket.storage)

@@ -2,14 +2,12 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from os.path import normpath
 from pathlib import PurePath
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -19,6 +17,8 @@ from pydantic import (
 )
 
 from gateway.settings.address import Address, parse_address
+from gateway.settings.limits import LimitSettings
+from gateway.settings.naming import Named
 from gateway.settings.parts import (
     BucketSettings,
     StorageSettings,
@@ -34,21 +34,7 @@ _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 _STORAGE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """How a setting is called outside the file, and what may be done with it."""
-
-    env: str
-    flag: str | None = None
-    minio: str | None = None
-    """Name of the environment variable by which MinIO knows it."""
-    many: bool = False
-    """A list: comma separated in the environment, a flag given several times."""
-    reloadable: bool = False
-    """Taken over on SIGHUP, without a restart."""
-
-
-class Settings(BaseModel):
+class Settings(LimitSettings):
     """All settings, validated. Secrets are hidden in its repr."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -367,3 +353,8 @@ def named(field: str) -> Named:
         if isinstance(item, Named):
             return item
     raise KeyError(field)
+
+
+def in_order() -> list[str]:
+    """Names of all settings, the limits last."""
+    return sorted(Settings.model_fields, key=lambda name: name in LimitSettings.model_fields)

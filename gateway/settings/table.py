@@ -1,6 +1,6 @@
 """The table of settings in the documentation, from the model itself."""
 
-from gateway.settings.model import Settings, named
+from gateway.settings.model import Settings, in_order, named
 
 
 def settings_table() -> str:
@@ -9,7 +9,8 @@ def settings_table() -> str:
         "| Key | Flag | Environment | Default | Meaning | Reloaded |",
         "|---|---|---|---|---|---|",
     ]
-    for name, field in Settings.model_fields.items():
+    for name in in_order():
+        field = Settings.model_fields[name]
         how, default = named(name), written_default(name)
         cells = (
             f"`{name}`",

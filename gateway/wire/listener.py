@@ -15,9 +15,11 @@ from gateway.observe.event import RequestEvent
 from gateway.s3.errors import S3Error, error_document
 from gateway.s3.message import Request, Response
 from gateway.s3.target import Domains
-from gateway.wire.connections import HttpServer
+from gateway.wire.admission import Admission, slow_down
+from gateway.wire.connections import Connection, HttpServer
 from gateway.wire.limits import Limits
-from gateway.wire.receiving import ArrivingBody, Network, peer_of, receive
+from gateway.wire.networks import Network
+from gateway.wire.receiving import ArrivingBody, peer_of, receive
 from gateway.wire.sending import send, whole
 
 Answer = Callable[[Request, RequestEvent], Awaitable[Response]]
@@ -45,7 +47,7 @@ class Listener:
     ) -> None:
         self._answer = answer
         self._site = site
-        self._limits = limits
+        self._admission = Admission(limits, trusted_proxies)
         self._observe = observe
         self._trusted = tuple(trusted_proxies)
         self._domains = Domains(()) if domains is None else domains
@@ -61,20 +63,26 @@ class Listener:
 
     async def start(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Accept connections on a bound socket."""
-        limits = self._limits
         self._http = HttpServer(
             self._handle,
             refuse=self._refuse_unreadable,
+            admission=self._admission,
             access_log=None,
             auto_decompress=False,
-            max_line_size=limits.request_line,
-            max_field_size=limits.header,
-            read_bufsize=limits.receive_buffer,
-            keepalive_timeout=limits.keep_alive_s,
-            lingering_time=limits.linger_s,
         )
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._http, sock=sock, ssl=tls, backlog=1024)
+        limits = self._admission.limits
+        self._server = await asyncio.get_running_loop().create_server(
+            self._http,
+            sock=sock,
+            ssl=tls,
+            backlog=1024,
+            ssl_handshake_timeout=limits.header_s if tls is not None else None,
+            ssl_shutdown_timeout=limits.linger_s if tls is not None else None,
+        )
+
+    def set_limits(self, limits: Limits) -> None:
+        """Take over new limits: for connections and requests to come, those of this time stay."""
+        self._admission.set_limits(limits)
 
     async def drain(self, deadline_s: float) -> None:
         """Accept no more, let what is being answered finish, then close everything."""
@@ -110,7 +118,11 @@ class Listener:
 
     async def _exchange(self, http: web.BaseRequest, event: RequestEvent) -> web.StreamResponse:
         try:
-            request = receive(http, event.id, self._limits, self._trusted, host_id=self._host_id)
+            if isinstance(http.protocol, Connection) and http.protocol.is_refused:
+                raise slow_down()
+            request = receive(
+                http, event.id, self._admission.limits, self._trusted, host_id=self._host_id
+            )
         except S3Error as error:
             response = self._refusal(error, event, resource=http.raw_path.partition("?")[0])
             response.close = True
@@ -118,7 +130,23 @@ class Listener:
         event.path = request.path
         event.peer = request.peer
         event.user_agent = request.headers.get("user-agent", "")
-        response = await self._respond(request, event)
+        beside = await self._beside(request, event)
+        if beside is not None:
+            return await self._finish(http, event, request, beside)
+        try:
+            await self._admission.begin()
+        except S3Error as error:
+            response = self._refusal(error, event, resource=request.path)
+            return await self._finish(http, event, request, response)
+        try:
+            response = await self._answer(request, event)
+            return await self._finish(http, event, request, response)
+        finally:
+            self._admission.end()
+
+    async def _finish(
+        self, http: web.BaseRequest, event: RequestEvent, request: Request, response: Response
+    ) -> web.StreamResponse:
         body = request.body
         if isinstance(body, ArrivingBody):
             event.bytes_in = body.received
@@ -126,7 +154,7 @@ class Listener:
             # the connection, which a proxy may have got from someone else.
             if body.unsent or body.chunked:
                 response.close = True
-        if self._draining:
+        if self._draining or self._admission.crowded:
             response.close = True
         try:
             return await self._send(http, event, response)
@@ -150,13 +178,14 @@ class Listener:
             event.bytes_out = 0
         return await send(http, event.id, response, host_id=self._host_id)
 
-    async def _respond(self, request: Request, event: RequestEvent) -> Response:
-        if request.path.startswith(_SITE_PREFIXES) and not self._is_of_a_bucket(request):
-            response = await self._site(request.path)
-            if response is not None:
-                event.operation = "site"
-                return response
-        return await self._answer(request, event)
+    async def _beside(self, request: Request, event: RequestEvent) -> Response | None:
+        """The answer to what is not S3; it waits for nobody."""
+        if not request.path.startswith(_SITE_PREFIXES) or self._is_of_a_bucket(request):
+            return None
+        response = await self._site(request.path)
+        if response is not None:
+            event.operation = "site"
+        return response
 
     def _is_of_a_bucket(self, request: Request) -> bool:
         try:
@@ -178,9 +207,8 @@ class Listener:
         document = error_document(
             error, resource=resource, request_id=event.id, host_id=self._host_id
         )
-        return Response(
-            status=error.status, headers={"Content-Type": "application/xml"}, body=document
-        )
+        headers = {"Content-Type": "application/xml", **error.headers}
+        return Response(status=error.status, headers=headers, body=document)
 
 
 def _event(method: str) -> RequestEvent:

@@ -3,17 +3,18 @@
 import asyncio
 import ipaddress
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
-from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from gateway.s3.errors import S3Error
 from gateway.s3.message import Request
 from gateway.wire.limits import Limits
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from gateway.wire.networks import Network, is_in
+from gateway.wire.pace import Pace
 
 _SINGLE = frozenset(
     {
@@ -31,6 +32,7 @@ _SINGLE = frozenset(
         "x-amz-decoded-content-length",
     }
 )
+_AROUND = len(": \r\n")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _SHOWN = 1024
 """Characters of what was sent that a refusal repeats."""
@@ -43,7 +45,7 @@ class ArrivingBody:
 
     def __init__(self, request: web.BaseRequest, limits: Limits, *, awaited: bool) -> None:
         self._request = request
-        self._stall_s = limits.body_stall_s
+        self._pace = Pace(stall_s=limits.body_stall_s, rate=limits.min_rate)
         self._awaited = awaited
         """The client waits for 100 Continue before it sends the body."""
         self.received = 0
@@ -77,13 +79,19 @@ class ArrivingBody:
             if content.total_bytes > self.received or content.at_eof():
                 piece = await content.readany()
             else:
-                async with asyncio.timeout(self._stall_s):
-                    piece = await content.readany()
+                piece = await self._wait(content)
         except TimeoutError:
             raise S3Error("RequestTimeout", headers={"connection": "close"}) from None
         except (web.RequestPayloadError, ConnectionError):
             raise S3Error("IncompleteBody") from None
         self.received += len(piece)
+        return piece
+
+    async def _wait(self, content: StreamReader) -> bytes:
+        started = time.monotonic()
+        async with asyncio.timeout(self._pace.patience(self.received)):
+            piece = await content.readany()
+        self._pace.waited(time.monotonic() - started)
         return piece
 
 
@@ -213,7 +221,7 @@ def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(ip in network for network in trusted)
+    return is_in(ip, trusted)
 
 
 def receive(
@@ -224,7 +232,12 @@ def receive(
     *,
     host_id: str = "",
 ) -> Request:
-    """The request as plain values. Raises S3Error for what is ambiguous."""
+    """The request as plain values. Raises S3Error for what is ambiguous or too large."""
+    size = len(request.raw_path) + sum(
+        len(name) + len(value) + _AROUND for name, value in request.raw_headers
+    )
+    if size > limits.header_bytes:
+        raise S3Error("RequestHeaderSectionTooLarge", MaxSizeAllowed=str(limits.header_bytes))
     headers = read_headers(request.raw_headers)
     _refuse_ambiguous(request, headers)
     path, query = split_target(request.raw_path, headers.get("host", ""))

@@ -37,12 +37,12 @@ async def send(
     """
     body = response.body
     if isinstance(body, bytes):
-        return whole(request, request_id, response, host_id=host_id)
+        return await _sent(request, whole(request, request_id, response, host_id=host_id))
     _add_ours(response, request_id, host_id)
     try:
         if body.length <= _SMALL and request.method != "HEAD" and not response.in_pieces:
             data = b"".join([piece async for piece in body.chunks()])
-            return _whole(request, response, data)
+            return await _sent(request, _whole(request, response, data))
         return await _stream(request, response, body)
     finally:
         await body.aclose()
@@ -57,6 +57,19 @@ def whole(
         raise TypeError("the body of this answer is a stream")
     _add_ours(response, request_id, host_id)
     return _whole(request, response, body)
+
+
+async def _sent(request: web.BaseRequest, answer: web.StreamResponse) -> web.StreamResponse:
+    await answer.prepare(request)
+    await _end(request, answer)
+    return answer
+
+
+async def _end(request: web.BaseRequest, answer: web.StreamResponse) -> None:
+    await answer.write_eof()
+    if request.transport is None:
+        # aiohttp tells nobody who waits for the last bytes to be taken.
+        raise ConnectionResetError("the connection ended before the answer did")
 
 
 def _add_ours(response: Response, request_id: str, host_id: str) -> None:
@@ -103,5 +116,5 @@ async def _stream(request: web.BaseRequest, response: Response, body: Stream) ->
             if request.transport is not None:
                 request.transport.abort()
             raise
-    await answer.write_eof()
+    await _end(request, answer)
     return answer

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -76,11 +77,12 @@ def running(
     limits: Limits | None = None,
     drain_s: float = 5.0,
     jobs: bool = False,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
     **flags: object,
 ) -> Iterator[Live]:
     """Serve ``root`` until the block ends. ``flags`` are settings by their flag's name. Without
     ``jobs`` nothing runs beside the requests: somebody else holds the lease."""
-    loop = asyncio.new_event_loop()
+    loop = new_loop()
     thread = threading.Thread(target=loop.run_forever, name="live-server")
     thread.start()
     try:
@@ -116,6 +118,7 @@ async def _start(
         site=health.answer,
         limits=limits,
         observe=events.put,
+        trusted_proxies=[ipaddress.ip_network(one) for one in settings.trusted_proxies],
         domains=Domains(settings.domains),
     )
     sock = socket.create_server(("127.0.0.1", 0))

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.settings.limits import LimitSettings
 from gateway.settings.loader import load
 from gateway.settings.model import Settings, named
 from gateway.settings.problems import Problem, SettingsError
+from gateway.settings.table import written_default
 
 DISKS = {"disk": {"type": "local", "root": "/d"}, "nas": {"type": "local", "root": "/n"}}
 
@@ -35,6 +37,21 @@ VALUES: Mapping[str, tuple[str, Any, Any]] = {
     "buckets": ("raw, site", [{"name": "raw"}, "site"], ("raw", "site")),
     "root_access_key": ("admin", "admin", "admin"),
     "root_secret_key": ("secret123", "secret123", "secret123"),
+    "max_connections": ("100", 100, 100),
+    "max_connections_per_address": ("10", 10, 10),
+    "max_requests": ("50", 50, 50),
+    "max_waiting_requests": ("0", 0, 0),
+    "max_headers": ("64", 64, 64),
+    "max_header_bytes": ("8192", 8192, 8192),
+    "header_seconds": ("2.5", 2.5, 2.5),
+    "idle_seconds": ("5", 5.0, 5.0),
+    "body_stall_seconds": ("6", 6.0, 6.0),
+    "reader_stall_seconds": ("7", 7.0, 7.0),
+    "min_bytes_per_second": ("0", 0, 0),
+    "max_document_bytes": ("65536", 65536, 65536),
+    "max_put_bytes": ("5000", 5000, 5000),
+    "max_object_bytes": ("6000", 6000, 6000),
+    "max_parts": ("7", 7, 7),
 }  # fmt: skip
 PARTNERS = {
     "tls_cert": {"S3FRONT_TLS_KEY": "/k"},
@@ -124,6 +141,8 @@ def test_a_flag_goes_before_the_environment_before_the_file(field: str, tmp_path
         "trusted_proxies": "10.9.9.9", "public_url": "https://other.test", "buckets": "other",
         "catalog": "/other.db",
     }.get(field, "other")  # fmt: skip
+    if field in LimitSettings.model_fields:
+        other = written_default(field)
     environ = {**PARTNERS.get(field, {}), named(field).env: other}
     file = written(tmp_path / "s.toml", {**base(field), field: value})
 

@@ -36,9 +36,11 @@ class Reply:
 class Raw:
     """One connection. Answers are read one behind the other."""
 
-    def __init__(self, where: int | Path) -> None:
-        """``where``: a port, or a socket in the file system."""
-        if isinstance(where, Path):
+    def __init__(self, where: int | Path | socket.socket) -> None:
+        """``where``: a port, a socket in the file system, or a connection."""
+        if isinstance(where, socket.socket):
+            self.socket = where
+        elif isinstance(where, Path):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(20)
             self.socket.connect(str(where))
@@ -107,9 +109,20 @@ class Raw:
         self._unread += data
 
 
+def _connection(port: int, source: str, buffer: int) -> socket.socket:
+    connection = socket.socket()
+    connection.settimeout(20)
+    if buffer:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    connection.bind((source, 0))
+    connection.connect(("127.0.0.1", port))
+    return connection
+
+
 @contextlib.contextmanager
-def connected(where: int | Path) -> Iterator[Raw]:
-    raw = Raw(where)
+def connected(where: int | Path, *, source: str = "127.0.0.1", buffer: int = 0) -> Iterator[Raw]:
+    """``source``: the client's address; ``buffer``: bytes its kernel holds for it, if bounded."""
+    raw = Raw(where if isinstance(where, Path) else _connection(where, source, buffer))
     try:
         yield raw
     finally:
