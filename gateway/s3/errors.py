@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.s3.error_codes import ERROR_CODES
-from gateway.s3.xml_text import escape
+from gateway.s3.xml_text import escape_echo
 
 
 class S3Error(Exception):
@@ -54,15 +54,15 @@ def error_document(
     """
     parts = [
         '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>',
-        escape(error.code),
+        error.code,
         "</Code><Message>",
-        escape(error.message),
+        escape_echo(error.message),
         "</Message>",
     ]
     for name, value in error.fields.items():
-        parts += (f"<{name}>", escape(value), f"</{name}>")
+        parts += (f"<{name}>", escape_echo(value), f"</{name}>")
     for name, value in (("Resource", resource), ("RequestId", request_id), ("HostId", host_id)):
         if value:
-            parts += (f"<{name}>", escape(value), f"</{name}>")
+            parts += (f"<{name}>", escape_echo(value), f"</{name}>")
     parts.append("</Error>")
     return "".join(parts).encode()

@@ -32,7 +32,7 @@ from gateway.s3.results import (
     Owner,
     UploadPartCopyResult,
 )
-from gateway.s3.xml_text import escape, is_plain
+from gateway.s3.xml_text import escape, escape_echo, is_plain
 
 Value = TypeVar("Value", bound=Hashable)
 
@@ -310,7 +310,7 @@ def initiate_multipart_upload(result: CreateMultipartUploadResult) -> bytes:
     return _document(
         "InitiateMultipartUploadResult",
         _element("Bucket", result.bucket),
-        _element("Key", result.key),
+        f"<Key>{escape_echo(result.key)}</Key>",
         _element("UploadId", result.upload_id),
     )
 
@@ -326,7 +326,7 @@ def list_parts(result: ListPartsResult) -> bytes:
     return _document(
         "ListPartsResult",
         _element("Bucket", result.bucket),
-        _element("Key", result.key),
+        f"<Key>{escape_echo(result.key)}</Key>",
         _element("UploadId", result.upload_id),
         _owner("Initiator", result.initiator),
         _owner("Owner", result.owner),
@@ -375,7 +375,7 @@ def complete_multipart_upload(result: CompleteMultipartUploadResult) -> bytes:
         "CompleteMultipartUploadResult",
         _element("Location", result.location),
         _element("Bucket", result.bucket),
-        _element("Key", result.key),
+        f"<Key>{escape_echo(result.key)}</Key>",
         _etag(result.e_tag),
         _checksums(result.checksums),
         _element("ChecksumType", result.checksum_type),

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 _SPECIAL: Final = re.compile('[&<>"\\x00-\\x1f\\x7f-\\x9f\ud800-\udfff\ufffe\uffff]')
+_FORBIDDEN: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\ud800-\udfff\ufffe\uffff]")
 _NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
@@ -19,6 +20,16 @@ def escape(text: str) -> str:
     if _SPECIAL.search(text) is None:
         return text
     return _SPECIAL.sub(_reference, text)
+
+
+def escape_echo(text: str) -> str:
+    """What the client itself has sent, told back: as ``escape``, but in any case a document that
+    XML parsers read.
+
+    What no XML 1.0 document may hold becomes U+FFFD. S3 sends a reference to it, and then the client
+    learns neither an error's code nor an upload's id.
+    """
+    return escape(_FORBIDDEN.sub("\ufffd", text))
 
 
 def is_plain(text: str) -> bool:

@@ -148,6 +148,12 @@ def test_control_characters_become_references_without_encoding_type() -> None:
     assert b"<Key>a&#x1;&#xD;&#xA;&#x9;b</Key>" in _body(answers.list_objects(result))
 
 
+def test_an_upload_to_a_key_no_document_can_hold_tells_its_id() -> None:
+    created = results.CreateMultipartUploadResult(bucket="b", key="a\x00b", upload_id="u")
+    told = understood("CreateMultipartUpload", answers.create_multipart_upload(created))
+    assert (told["Key"], told["UploadId"]) == ("a\ufffdb", "u")
+
+
 def _body(response: Response) -> bytes:
     assert isinstance(response.body, bytes)
     return response.body
