@@ -1,0 +1,68 @@
+"""The reference model and the live server, side by side, on every storage."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from gateway.service import completing
+from tests.live.server import Live, running
+from tests.model import nasty
+from tests.model.machine import SideBySide
+from tests.seeds import seed
+
+EXAMPLES = int(os.environ.get("S3FRONT_TEST_EXAMPLES", "500"))
+"""Of the long form; each has up to 60 steps."""
+
+STORAGES: dict[str, dict[str, Any]] = {
+    "memory": {"storages": {"main": {"type": "memory"}}},
+    "local relaxed": {"durability": "relaxed"},
+    "local full": {"durability": "full"},
+}
+"""Settings of the server, by name. A new storage or catalog is one line."""
+
+
+@pytest.fixture(params=STORAGES)
+def live(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Live]:
+    # Parts of 5 MiB would leave time for a tenth of the steps; the real limit has its own test.
+    monkeypatch.setattr(completing, "MIN_PART", nasty.MIN_PART)
+    with running(tmp_path, **STORAGES[request.param]) as live:
+        yield live
+
+
+def run(live: Live, examples: int, steps: int) -> None:
+    """That many sequences of that many operations, and nothing may be left of them."""
+
+    class Machine(SideBySide):
+        client = live.client
+
+    machine = hypothesis.seed(seed("model"))(Machine)
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            print_blob=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    assert live.staged() == []
+
+
+def test_every_answer_is_the_models(live: Live) -> None:
+    run(live, examples=int(os.environ.get("EX", "25")), steps=30)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_every_answer_is_the_models_for_long(live: Live) -> None:
+    run(live, examples=EXAMPLES, steps=60)
