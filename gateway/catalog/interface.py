@@ -253,6 +253,21 @@ class Catalog(abc.ABC):
         agrees with itself. Reads everything, in a thread; others read and write meanwhile."""
 
     @abc.abstractmethod
+    async def changes(self) -> int:
+        """A number that is another one whenever something has been committed since it was asked for.
+
+        Only numbers told by one open catalog can be compared.
+        """
+
+    @abc.abstractmethod
+    async def snapshot(self, file: str) -> None:
+        """Write all that is known, as it is at one moment, to a new file, durably.
+
+        Others read and write meanwhile. Raises OSError or CatalogUnavailable, and then, as when it is
+        cancelled, the file is not there.
+        """
+
+    @abc.abstractmethod
     def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:
         """All current objects in order, paged; no read transaction is held between pages."""
 

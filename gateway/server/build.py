@@ -23,11 +23,13 @@ from gateway.catalog.errors import CatalogError, NoSuchBucket
 from gateway.catalog.interface import Catalog
 from gateway.catalog.sqlite import SqliteCatalog
 from gateway.dispatch import Dispatcher
-from gateway.jobs import janitor
+from gateway.jobs import janitor, snapshots
 from gateway.jobs.lease import Lease, run_elected
 from gateway.jobs.recovery import recover
+from gateway.jobs.snapshots import SnapshotRules
 from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
+from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
 from gateway.service.context import Bounds, Owner, Services
 from gateway.settings.model import Settings
@@ -47,12 +49,14 @@ class S3:
         pool: Executor,
         *,
         lease: Lease | None,
+        snapshot_rules: SnapshotRules,
     ) -> None:
         """Without a lease it runs no jobs."""
         self._settings = settings
         self._services = services
         self._pool = pool
         self._lease = lease
+        self._snapshot_rules = snapshot_rules
         self._jobs: asyncio.Task[None] | None = None
         self._opened = contextlib.AsyncExitStack()
         self.answer = dispatcher.answer
@@ -84,7 +88,10 @@ class S3:
         except StorageError as error:
             raise _storage_failed(services.default_storage, error) from None
         if self._lease is not None:
-            self._jobs = asyncio.create_task(run_elected(self._lease, lambda: _jobs(services)))
+            self._jobs = asyncio.create_task(run_elected(self._lease, self._jobs_of_a_term))
+
+    def _jobs_of_a_term(self) -> list[Coroutine[None, None, None]]:
+        return _jobs(self._services, self._snapshot_rules)
 
     async def probe(self) -> None:
         await self._services.catalog.buckets(limit=1)
@@ -155,8 +162,16 @@ def build(
         domains=Domains(settings.domains),
         pool=pool,
     )
-    lease = Lease(Path(catalog).with_name(JOBS_LOCK)) if runs_jobs else None
-    return S3(settings, services, dispatcher, pool, lease=lease)
+    return S3(
+        settings,
+        services,
+        dispatcher,
+        pool,
+        lease=Lease(Path(catalog).with_name(JOBS_LOCK)) if runs_jobs else None,
+        snapshot_rules=SnapshotRules(
+            folder=snapshot_folder(settings, Path(catalog)), interval_s=settings.snapshot_seconds
+        ),
+    )
 
 
 def _services(
@@ -183,10 +198,11 @@ def _services(
     )
 
 
-def _jobs(services: Services) -> list[Coroutine[None, None, None]]:
+def _jobs(services: Services, snapshot_rules: SnapshotRules) -> list[Coroutine[None, None, None]]:
     """What the elected worker runs beside its requests until it closes."""
     return [
         janitor.run(services, janitor.JanitorRules()),
+        snapshots.run(services.catalog, snapshot_rules),
     ]
 
 

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from backends.interface import RESERVED
+from gateway.jobs.snapshots import FOLDER
 from gateway.server.failure import Exit, StartError
 from gateway.settings.model import Settings
 
@@ -95,6 +96,14 @@ class Directories:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self.locks.append(descriptor)
+
+
+def snapshot_folder(settings: Settings, catalog: Path) -> Path:
+    """Where snapshots of the catalog are kept: with the bytes they tell of, if those are local."""
+    home = settings.storages[settings.home]
+    if home.type == "local":
+        return Path(str(home.options["root"])) / RESERVED / FOLDER
+    return catalog.parent / FOLDER
 
 
 def _make(folder: Path, mode: int) -> None:

@@ -109,6 +109,15 @@ class Settings(LimitSettings):
         le=3600,
         description="How long requests in flight may take to finish after SIGTERM.",
     )
+    snapshot_seconds: Annotated[
+        float, Named(flag="--snapshot-seconds", env="S3FRONT_SNAPSHOT_SECONDS")
+    ] = Field(
+        default=3600.0,
+        ge=0,
+        le=31 * 86_400,
+        description="How often the catalog is copied to `.s3front/snapshots` of the default storage, "
+        "if it has changed; the last two are kept. 0: never.",
+    )
     catalog: Annotated[str | None, Named(flag="--catalog", env="S3FRONT_CATALOG")] = Field(
         default=None,
         description="Where the catalog is: `sqlite:///path/catalog.db`. Without it "

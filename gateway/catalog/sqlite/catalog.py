@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -28,6 +29,7 @@ from gateway.catalog.sqlite import (
     buckets,
     checking,
     connection,
+    copying,
     listing,
     locations,
     objects,
@@ -51,6 +53,10 @@ _PAUSES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 _PAGE = 1_000
 _log = structlog.get_logger("s3front.catalog")
+
+
+def _changes(reader: Connection) -> int:
+    return int(reader.execute("PRAGMA data_version").get)
 
 
 class SqliteCatalog(Catalog):
@@ -235,6 +241,25 @@ class SqliteCatalog(Catalog):
 
     async def problems(self) -> Sequence[str]:
         return await asyncio.to_thread(checking.problems, self._path)
+
+    async def changes(self) -> int:
+        return await self._read(_changes)
+
+    async def snapshot(self, file: str) -> None:
+        if self._reader is None:
+            raise CatalogUnavailable("the catalog is not open")
+        stop = threading.Event()
+        copy = asyncio.get_running_loop().run_in_executor(
+            None, lambda: copying.copy_online(self._path, Path(file), stopped=stop.is_set)
+        )
+        try:
+            await asyncio.shield(copy)
+        except asyncio.CancelledError:
+            stop.set()
+            with contextlib.suppress(copying.Stopped, OSError, CatalogError):
+                await copy
+                await asyncio.to_thread(Path(file).unlink, missing_ok=True)
+            raise
 
     async def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:
         after, more = "", True
