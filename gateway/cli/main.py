@@ -33,6 +33,11 @@ COMMANDS: Mapping[str, Deferred] = {
     "config": Deferred(
         module="gateway.cli.config", attribute="config", help="Check and show the settings."
     ),
+    "rebuild": Deferred(
+        module="gateway.cli.rebuild",
+        attribute="rebuild",
+        help="Make the catalog anew from a snapshot and the files.",
+    ),
     "version": Deferred(
         module="gateway.cli.version", attribute="version", help="Print the version."
     ),

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from backends import registry
 from backends.errors import StorageError
 from backends.interface import Storage
 from gateway.access.authentication import Authentication
@@ -31,6 +30,7 @@ from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
 from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
+from gateway.server.storages import storages_of
 from gateway.service.context import Bounds, Owner, Services
 from gateway.settings.model import Settings
 
@@ -125,17 +125,7 @@ def build(
     ``runs_jobs`` False: what is short-lived needs no janitor.
     """
     durable = settings.durability == "full"
-    storages: dict[str, Storage] = {}
-    for name, storage in settings.storages.items():
-        options = dict(storage.options)
-        if "durability" in registry.BACKENDS[storage.type].may:
-            options.setdefault("durability", settings.durability)
-        try:
-            storages[name] = registry.construct(storage.type, options)
-        except ValueError as error:
-            raise StartError(
-                f"storages.{name}: {error}. Correct its settings.", exit=Exit.BAD_CONFIGURATION
-            ) from None
+    storages = storages_of(settings)
     services = _services(
         settings,
         credentials,

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.catalog.errors import CatalogUnavailable
-from gateway.catalog.sqlite import SqliteCatalog, copying
+from gateway.catalog.sqlite import SqliteCatalog, copying, pages
 from gateway.jobs.snapshots import SnapshotRules, run, snapshots, take
 from tests.catalog.shelf import Shelf
 from tests.catalog.versions import new_bucket, new_version
@@ -60,6 +60,8 @@ async def test_a_snapshot_is_one_whole_private_file(
     assert [entry.name for entry in rules.folder.iterdir()] == [path.name]
     assert await trouble(path) is None
     assert bucket_names(path) == [bucket.name]
+    reserved = await asyncio.to_thread(pages.reserved, path)
+    assert reserved == pages.RESERVED_BYTES  # pages keep their checksums
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(rules.folder.stat().st_mode) == 0o700
     assert path.read_bytes()[18:20] == b"\x01\x01"  # no WAL belongs to it
@@ -223,8 +225,16 @@ async def test_trouble_is_found_wherever_it_is(
         await catalog.publish(bucket, new_version(bucket, f"key-{number}", shelf=shelf))
     path = await take(catalog, rules)
     whole = path.read_bytes()
+    at = whole.index(b"key-57")
+    flipped = whole[:at] + b"k\x65z" + whole[at + 3 :]
     assert await trouble(rules.folder / "gone.db") == "it is not there"
-    for damaged in (whole[: len(whole) // 2], b"", b"x" * 8192, whole[:4096] + b"\x00" * 4096):
+    for damaged in (
+        whole[: len(whole) // 2],
+        b"",
+        b"x" * 8192,
+        whole[:4096] + b"\x00" * 4096,
+        flipped,
+    ):
         path.write_bytes(damaged)
         assert await trouble(path) is not None
     path.write_bytes(whole)

@@ -32,6 +32,7 @@ VALUES: Mapping[str, tuple[str, Any, Any]] = {
     "tls_key": ("/k.pem", "/k.pem", "/k.pem"),
     "metrics_address": ("127.0.0.1:9100", "127.0.0.1:9100", "127.0.0.1:9100"),
     "drain_seconds": ("2.5", 2.5, 2.5),
+    "snapshot_seconds": ("60", 60, 60.0),
     "catalog": ("sqlite:///var/c.db", "sqlite:///var/c.db", "/var/c.db"),
     "default_storage": ("nas", "nas", "nas"),
     "buckets": ("raw, site", [{"name": "raw"}, "site"], ("raw", "site")),
@@ -136,7 +137,7 @@ def test_a_setting_is_read_from_the_configuration_file(field: str, tmp_path: Pat
 def test_a_flag_goes_before_the_environment_before_the_file(field: str, tmp_path: Path) -> None:
     text, value, expected = VALUES[field]
     other = {
-        "workers": "9", "drain_seconds": "9", "durability": "full", "log_format": "text",
+        "workers": "9", "drain_seconds": "9", "snapshot_seconds": "9", "durability": "full", "log_format": "text",
         "log_level": "error", "default_storage": "disk", "address": ":1", "metrics_address": ":1",
         "trusted_proxies": "10.9.9.9", "public_url": "https://other.test", "buckets": "other",
         "catalog": "/other.db",

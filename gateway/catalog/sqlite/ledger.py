@@ -21,7 +21,7 @@ _AT_ONCE = 256
 
 # Upper case, composed and decomposed letters, a compatibility letter: whatever a storage folds, it
 # folds something of this.
-_SPELLINGS = "Ab/\u00c9E\u0301/\ufb01\u212b"
+SPELLINGS = "Ab/\u00c9E\u0301/\ufb01\u212b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class Ledger:
         """Whether the storage confuses different names."""
         known = self._folds.get(storage)
         if known is None:
-            known = self._folds[storage] = placing.claim(_SPELLINGS) != _SPELLINGS
+            known = self._folds[storage] = placing.claim(SPELLINGS) != SPELLINGS
         return known
 
     def close(self) -> None:

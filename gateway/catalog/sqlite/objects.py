@@ -25,7 +25,7 @@ _LOOK_UP = f"SELECT {VERSION_COLUMNS} {_OF_KEY}"
 _LOOK_UP_CLAIMED = f"SELECT {VERSION_COLUMNS}, claim {_OF_KEY}"
 
 _COLUMNS = VERSION_COLUMNS.split(", ")
-_STORE = (
+STORE = (
     f"INSERT INTO objects(bucket_id, key, claim, {VERSION_COLUMNS}) "
     f"VALUES(?, ?, ?, {', '.join('?' * len(_COLUMNS))}) "
     "ON CONFLICT(bucket_id, key) DO UPDATE SET "
@@ -136,7 +136,7 @@ def _current(transaction: Transaction, bucket: Bucket, key: str) -> Version:
 def _store(
     transaction: Transaction, bucket: Bucket, key: bytes, claim: str | None, version: Version
 ) -> None:
-    transaction.execute(_STORE, (bucket.id, key, claim, *row_of(bucket.name, version)))
+    transaction.execute(STORE, (bucket.id, key, claim, *row_of(bucket.name, version)))
 
 
 def _check(condition: Condition, row: tuple[Any, ...] | None) -> None:

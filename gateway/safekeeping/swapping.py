@@ -1,0 +1,66 @@
+"""A new catalog in the place of the old one, at once. Blocks; the data directory's lock is held."""
+
+import contextlib
+import os
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import apsw
+from apsw import Connection
+
+KEPT = ".before-rebuild-"
+
+
+def swap(new: Path, catalog: Path, *, now: datetime) -> Path | None:
+    """Rename ``new`` to ``catalog``; returns where the old one is kept, None if there was none.
+
+    Whenever this ends, ``catalog`` is the whole old one or the whole new one. Raises OSError.
+    """
+    kept = None
+    if catalog.exists():
+        _write_back(catalog)
+        kept = catalog.with_name(f"{catalog.name}{KEPT}{now:%Y%m%dT%H%M%S}")
+        _keep(catalog, kept)
+    # A WAL of the old file would be taken for one of the new.
+    for suffix in ("-wal", "-shm"):
+        Path(f"{catalog}{suffix}").unlink(missing_ok=True)
+    new.replace(catalog)
+    sync_folder(catalog.parent)
+    return kept
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in ``folder`` to the medium. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_back(catalog: Path) -> None:
+    """Without its WAL the old file is as whole as with it. One that cannot be opened has nothing to
+    lose by this."""
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_EXRESCODE
+    with (
+        contextlib.suppress(apsw.Error),
+        contextlib.closing(Connection(str(catalog), flags=flags)) as connection,
+    ):
+        connection.execute("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _keep(catalog: Path, kept: Path) -> None:
+    """The old file under a second name, with its WAL if that could not be written back."""
+    for suffix in ("", "-wal"):
+        old, name = Path(f"{catalog}{suffix}"), Path(f"{kept}{suffix}")
+        if suffix and (not old.exists() or not old.stat().st_size):
+            continue
+        try:
+            os.link(old, name)
+        except FileExistsError:
+            name.unlink()
+            os.link(old, name)
+        except OSError:  # a file system without links
+            shutil.copy2(old, name)
+    sync_folder(catalog.parent)
