@@ -21,9 +21,9 @@ staged name until they are placed.
 """
 
 import abc
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from enum import Flag, auto
+from enum import Enum, Flag, auto
 
 from backends.errors import Unsupported
 
@@ -48,6 +48,8 @@ class Can(Flag):
     """Staged bytes may be written at any offset by several writers at once (sparse)."""
     KERNEL_COPY = auto()
     """``Staged.copy`` moves no byte through this process."""
+    WATCH = auto()
+    """Others may change what lies under its paths: has ``glance``, ``examine``, ``changes``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,58 @@ class Stored:
     """
     description_damaged: bool = False
     """There is a self-description, but it is not what was written (told where ``description`` is)."""
+
+
+class Nature(Enum):
+    """What is under a path, to whoever must know whether it can be an object's bytes."""
+
+    NOTHING = "nothing"
+    BYTES = "bytes"
+    """A regular file."""
+    BUSY = "busy"
+    """A regular file that somebody is still writing (told by ``Storage.examine`` only)."""
+    FOLDER = "folder"
+    OTHER = "other"
+    """What is never read: a link, a pipe, a socket, a device, a file we may not open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What a path is; ``fingerprint`` if it is BYTES."""
+
+    nature: Nature
+    fingerprint: Fingerprint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a path is, seen from near. ``stored`` (with its description) if it is BYTES."""
+
+    nature: Nature
+    stored: Stored | None = None
+    touched_ns: int = 0
+    """When anything of it, its name included, was last changed (Unix nanoseconds)."""
+
+
+class What(Enum):
+    """What a ``Change`` tells of its path."""
+
+    FILE = "file"
+    """Something that is no directory appeared, vanished or was changed there."""
+    CLOSED = "closed"
+    """The same, and a writer of it has just finished."""
+    TREE = "tree"
+    """Anything may have changed there and below; ``""`` is the whole storage."""
+    BLIND = "blind"
+    """Not everything can be watched: from here on changes may go untold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing that somebody, perhaps we, did to a path."""
+
+    what: What
+    path: str
 
 
 class Content(abc.ABC):
@@ -167,6 +221,10 @@ class Storage(abc.ABC):
 
     async def aclose(self) -> None:
         """Release everything."""
+
+    def check(self) -> None:
+        """Blocks briefly. Unavailable unless the storage is the one that was opened: a directory
+        whose file system was unmounted, or that another was mounted over, is not."""
 
     # The five verbs.
 
@@ -304,3 +362,34 @@ class Storage(abc.ABC):
     def drop_staged(self, name: str) -> None:
         """Unlink staged bytes, if there. Blocks briefly."""
         raise Unsupported("staging")
+
+    # Declared: Can.WATCH.
+
+    def glance(self, path: str) -> Glance:
+        """What is under ``path``; nothing is opened. Blocks briefly, from any thread. Unavailable."""
+        raise Unsupported("looking at paths")
+
+    def glance_staged(self, name: str) -> Glance:
+        """As ``glance``, of staged bytes."""
+        raise Unsupported("looking at paths")
+
+    def examine(self, path: str, *, closed: bool = False) -> Sight:
+        """What is under ``path``, its description, and whether somebody is still writing it.
+
+        Opens it for a moment. ``closed``: a writer was seen to finish, which decides where the
+        storage cannot find out. Blocks briefly, from any thread; belongs in a thread.
+        """
+        raise Unsupported("looking at paths")
+
+    def certain(self) -> bool:
+        """Whether absence can be believed: ``check`` holds and the storage's identity is in it."""
+        raise Unsupported("looking at paths")
+
+    def changes(self) -> AsyncGenerator[Sequence[Change], None]:
+        """What happens under paths from now on, in batches, soon after it happens.
+
+        Begins with the TREE ``""``, told once everything is watched. Never ends by itself. A change
+        is told at least once, unless BLIND was told; what we do ourselves is told as well, and
+        whoever asks compares what is there with what should be. To be closed. Unavailable.
+        """
+        raise Unsupported("watching")

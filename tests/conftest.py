@@ -16,6 +16,8 @@ MAY_BLOCK = {
         "remove",
         "drop_staged",
     },
+    "backends/local/presence.py": {"check"},
+    "backends/local/sighting.py": {"glanced"},
     "backends/local/storage.py": {"staged_names"},
     "backends/local/staging.py": {"unlink_staged"},
     "backends/local/attributes.py": {"forget"},

@@ -1,6 +1,7 @@
 """All that a storage holds while it is open."""
 
 import os
+from pathlib import Path
 
 from backends.errors import Damaged, Unavailable
 from backends.interface import Fingerprint, Stored
@@ -9,6 +10,7 @@ from backends.local.durability import SharedSync
 from backends.local.faults import translated
 from backends.local.opening import READABLE_DIRECTORY, Beneath, best_open
 from backends.local.placing import Places
+from backends.local.presence import Presence
 from backends.local.probing import Probed
 from backends.local.reading import LocalContent
 from backends.local.staging import Workshop
@@ -19,7 +21,7 @@ from backends.local.threads import Descriptor, Pool
 class Opened:
     """Descriptors of the root, its reserved and its staged directory, the pool, the slot."""
 
-    def __init__(self, facts: Probed, pool: Pool, *, durable: bool) -> None:
+    def __init__(self, root: Path, facts: Probed, pool: Pool, *, durable: bool) -> None:
         """Takes over the descriptors in ``facts``. Blocks briefly. Unavailable."""
         self.facts = facts
         self.pool = pool
@@ -34,6 +36,7 @@ class Opened:
             if isinstance(error, OSError):
                 raise Unavailable(f"cannot take a slot in .s3front/writers: {error}") from error
             raise
+        self.presence = Presence(root, facts)
         opener = best_open(facts.root)
         self.attributes = Attributes(facts.reserved, extended=facts.extended)
         self.paths = Beneath(facts.root, opener)

@@ -17,7 +17,9 @@ from backends.local.folding import Folding
 from backends.local.opening import READABLE_DIRECTORY, make_directory, names_in
 from backends.naming import OWN, looks_reserved
 
-_IDENTITY = "storage-id"
+IDENTITY = "storage-id"
+"""File under RESERVED with the name of the storage for life."""
+
 _FOLDERS = ("staged", OWN, "about", "writers")
 
 
@@ -162,8 +164,8 @@ def _extended(folder: int) -> bool:
 
 def _identity(reserved: int) -> str:
     """The storage's name for life, made by whichever process comes first."""
-    if _IDENTITY not in names_in(reserved):
-        draft = f"{_IDENTITY}.{secrets.token_hex(8)}"
+    if IDENTITY not in names_in(reserved):
+        draft = f"{IDENTITY}.{secrets.token_hex(8)}"
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
         file = os.open(draft, flags, 0o600, dir_fd=reserved)
         try:
@@ -172,13 +174,13 @@ def _identity(reserved: int) -> str:
         finally:
             os.close(file)
         try:
-            os.link(draft, _IDENTITY, src_dir_fd=reserved, dst_dir_fd=reserved)
+            os.link(draft, IDENTITY, src_dir_fd=reserved, dst_dir_fd=reserved)
             os.unlink(draft, dir_fd=reserved)
         except FileExistsError:
             os.unlink(draft, dir_fd=reserved)
         except OSError:  # no hard links here (FAT): the last of two at the same instant wins
-            os.rename(draft, _IDENTITY, src_dir_fd=reserved, dst_dir_fd=reserved)
-    file = os.open(_IDENTITY, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=reserved)
+            os.rename(draft, IDENTITY, src_dir_fd=reserved, dst_dir_fd=reserved)
+    file = os.open(IDENTITY, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=reserved)
     try:
         return os.read(file, 64).decode("ascii", "replace").strip()
     finally:

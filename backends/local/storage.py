@@ -3,20 +3,33 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 from backends import naming
 from backends.bodies import stage_whole
 from backends.errors import Damaged, NotFound, Unavailable
-from backends.interface import Can, Content, Fingerprint, Staged, Storage, Stored
+from backends.interface import (
+    Can,
+    Change,
+    Content,
+    Fingerprint,
+    Glance,
+    Sight,
+    Staged,
+    Storage,
+    Stored,
+)
 from backends.local.faults import translated
 from backends.local.opened import Opened
 from backends.local.opening import names_in
 from backends.local.probing import probe
+from backends.local.sighting import examined, glanced
 from backends.local.staging import LocalStaged
 from backends.local.threads import Pool
 from backends.local.walking import Walk
+from backends.local.watching import Watcher
 
 
 class LocalStorage(Storage):
@@ -31,12 +44,12 @@ class LocalStorage(Storage):
     apart from each other only by the catalog's lock.
     """
 
-    can = Can.STAGE | Can.PARTS_IN_PLACE
+    can = Can.STAGE | Can.PARTS_IN_PLACE | Can.WATCH
     if hasattr(os, "copy_file_range"):
         can |= Can.KERNEL_COPY
 
     def __init__(self, *, root: Path, durable: bool = True) -> None:
-        self._root = root
+        self._root = root.absolute()
         self._durable = durable
         self._opened: Opened | None = None
 
@@ -63,13 +76,22 @@ class LocalStorage(Storage):
     @property
     def identity(self) -> str:
         """What the storage was called when it was first opened (``.s3front/storage-id``)."""
-        return self._use.facts.identity
+        return self._held.facts.identity
 
     @property
-    def _use(self) -> Opened:
+    def _held(self) -> Opened:
         if self._opened is None:
             raise Unavailable(f"the storage at {self._root} is not open")
         return self._opened
+
+    @property
+    def _use(self) -> Opened:
+        opened = self._held
+        opened.presence.check()
+        return opened
+
+    def check(self) -> None:
+        self._use.pool.check_open()
 
     # The five verbs.
 
@@ -119,11 +141,11 @@ class LocalStorage(Storage):
     # Names.
 
     def claim(self, path: str) -> str:
-        return self._use.facts.folding.claim(path)
+        return self._held.facts.folding.claim(path)
 
     def natural(self, bucket: str, key: str) -> str | None:
         path = naming.natural(bucket, key, self.limits)
-        return path if path is not None and self._use.facts.folding.exact(path) else None
+        return path if path is not None and self._held.facts.folding.exact(path) else None
 
     # Staging.
 
@@ -194,6 +216,33 @@ class LocalStorage(Storage):
     def drop_staged(self, name: str) -> None:
         self._use.places.drop_staged(naming.staged_name(name))
 
+    # What others do.
+
+    def glance(self, path: str) -> Glance:
+        naming.segments(path, self.limits)
+        return glanced(self._use.paths, path)
+
+    def glance_staged(self, name: str) -> Glance:
+        return glanced(self._use.bench, naming.staged_name(name))
+
+    def examine(self, path: str, *, closed: bool = False) -> Sight:
+        naming.segments(path, self.limits)
+        use = self._use
+        return examined(use.paths, use.attributes, path, closed=closed)
+
+    def certain(self) -> bool:
+        return self._use.presence.certain()
+
+    async def changes(self) -> AsyncGenerator[Sequence[Change], None]:
+        use = self._use
+        watcher = Watcher(use.paths, use.pool)
+        try:
+            async with aclosing(watcher.changes()) as batches:
+                async for batch in batches:
+                    yield batch
+        finally:
+            watcher.close()
+
 
 def _opened(root: Path, pool: Pool, *, durable: bool) -> Opened:
-    return Opened(probe(root, durable=durable), pool, durable=durable)
+    return Opened(root, probe(root, durable=durable), pool, durable=durable)

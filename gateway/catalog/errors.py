@@ -8,6 +8,7 @@ CatalogError
 ├── NoSuchUpload      never was, aborted, completed, or being completed
 ├── ConditionFailed   the condition of a write does not hold (412)
 ├── ConditionConflict the condition met a concurrent change (409)
+├── TooManyMissing    so many objects would be marked missing that something else must be wrong
 └── CatalogUnavailable the catalog failed; the outcome of a write is unknown
     └── CatalogDamaged its file is not what was written to it
 """
@@ -43,6 +44,10 @@ class ConditionFailed(CatalogError):
 
 class ConditionConflict(CatalogError):
     """The condition of a write met a concurrent change."""
+
+
+class TooManyMissing(CatalogError):
+    """More objects would be marked missing than the limit allows; none of them was."""
 
 
 class CatalogUnavailable(CatalogError):

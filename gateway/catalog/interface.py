@@ -23,7 +23,16 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from backends.interface import Fingerprint
+from backends.interface import Fingerprint, Glance
+from gateway.catalog.outside import (
+    Absence,
+    Adoption,
+    Digested,
+    Found,
+    Lying,
+    MissingLimit,
+    Undigested,
+)
 from gateway.catalog.records import (
     ALWAYS,
     Bucket,
@@ -41,6 +50,7 @@ from gateway.catalog.records import (
 class Placing(Protocol):
     """The verbs of ``backends.interface.Storage`` that a commit calls. All block briefly."""
 
+    def check(self) -> None: ...
     def claim(self, path: str) -> str: ...
     def prepare(self, path: str) -> bool: ...
     def place(self, name: str, path: str) -> bool: ...
@@ -48,6 +58,9 @@ class Placing(Protocol):
     def drop_staged(self, name: str) -> None: ...
     def make_folder(self, name: str) -> None: ...
     def drop_folder(self, name: str) -> None: ...
+    def glance(self, path: str) -> Glance: ...
+    def glance_staged(self, name: str) -> Glance: ...
+    def certain(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +283,68 @@ class Catalog(abc.ABC):
     @abc.abstractmethod
     def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:
         """All current objects in order, paged; no read transaction is held between pages."""
+
+    # What others do to the bytes. Paths are looked at inside the transaction, under the lock that
+    # orders writers: what we place ourselves is never taken for somebody else's.
+
+    @abc.abstractmethod
+    async def adopt(
+        self, bucket: Bucket, found: Sequence[Found], *, now_ns: int
+    ) -> Sequence[Adoption]:
+        """Make bytes that others wrote the objects of their keys, each as ``Adoption`` says.
+
+        Nothing but what the bytes decide is changed of an object that is there or was missing: its
+        headers, metadata, tags and class stay; size, ETag and time are those found, checksum and
+        parts are dropped. Bytes that were another object's (``Found.was``, equal fingerprints) take
+        all of that along. Raises NoSuchBucket; StorageError.
+        """
+
+    @abc.abstractmethod
+    async def mark_missing(
+        self,
+        bucket: Bucket,
+        keys: Sequence[str],
+        *,
+        limit: MissingLimit,
+        now_ns: int,
+        expected: int = 0,
+    ) -> Sequence[Absence]:
+        """Take objects whose bytes are gone out of sight; all that is known of them is kept.
+
+        Only what is not there when the transaction looks counts, and only while the storage is
+        certain that it is itself: else THERE. ``expected``: how many are known to be gone in all, if
+        these are some of more. Raises TooManyMissing, NoSuchBucket; StorageError.
+        """
+
+    @abc.abstractmethod
+    async def adopt_bucket(self, name: str, *, region: str, storage: str, now_ns: int) -> bool:
+        """Make a bucket of a folder that is there. False if there is a bucket or no folder."""
+
+    @abc.abstractmethod
+    async def lying(
+        self, bucket: Bucket, *, prefix: str = "", after: str = "", limit: int
+    ) -> Sequence[Lying]:
+        """Up to ``limit`` current objects greater than ``after``, in UTF-8 byte order."""
+
+    @abc.abstractmethod
+    async def missing(self, bucket: Bucket, key: str) -> Version | None:
+        """What is kept of an object that is missing."""
+
+    @abc.abstractmethod
+    async def undigested(
+        self, *, after: tuple[int, str] = (0, ""), limit: int
+    ) -> Sequence[Undigested]:
+        """Up to ``limit`` objects whose MD5 is to be computed, by bucket and key."""
+
+    @abc.abstractmethod
+    async def settle_digests(self, digested: Sequence[Digested]) -> None:
+        """Give objects their ETags, if they still have those bytes. Where the MD5 is the ETag they
+        had before others touched them, they have their checksum back as well."""
+
+    @abc.abstractmethod
+    async def forget_missing(self, *, before_ns: int) -> int:
+        """Drop what is kept of missing objects that others made and nobody gave metadata or tags,
+        missing since before that time; returns how many."""
 
 
 def shadow_path(staged: str) -> str:

@@ -1,4 +1,5 @@
-"""Clears away what nobody will finish: old multipart uploads, old completions."""
+"""Clears away what nobody will finish or miss: old multipart uploads, old completions, files of
+others that came and went."""
 
 import asyncio
 import contextlib
@@ -20,6 +21,7 @@ class JanitorRules:
 
     upload_age_s: int = 7 * 86_400
     completed_age_s: int = 2 * 86_400
+    missing_age_s: int = 86_400
     interval_s: int = 600
 
 
@@ -29,6 +31,7 @@ async def sweep(services: Services, rules: JanitorRules) -> int:
     now_ns = services.now_ns()
     aborted = await _abort_stale(services, now_ns - rules.upload_age_s * _NS)
     await catalog.forget_completed(before_ns=now_ns - rules.completed_age_s * _NS)
+    await catalog.forget_missing(before_ns=now_ns - rules.missing_age_s * _NS)
     blocked = await catalog.finish_removals()
     if aborted or blocked:
         _log.info("swept", uploads_aborted=aborted, removals_left=blocked)

@@ -20,9 +20,10 @@ from gateway.access.doctor import Doctor
 from gateway.access.public_addresses import PublicAddresses
 from gateway.catalog.errors import CatalogError, NoSuchBucket
 from gateway.catalog.interface import Catalog
+from gateway.catalog.outside import MissingLimit
 from gateway.catalog.sqlite import SqliteCatalog
 from gateway.dispatch import Dispatcher
-from gateway.jobs import janitor, snapshots
+from gateway.jobs import digesting, janitor, snapshots, watcher
 from gateway.jobs.lease import Lease, run_elected
 from gateway.jobs.recovery import recover
 from gateway.jobs.snapshots import SnapshotRules
@@ -31,7 +32,7 @@ from gateway.server.bootstrap import bootstrap
 from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
 from gateway.server.storages import storages_of
-from gateway.service.context import Bounds, Owner, Services
+from gateway.service.context import Bounds, Owner, Services, Watching
 from gateway.settings.model import Settings
 
 JOBS_LOCK = "jobs.lock"
@@ -185,6 +186,17 @@ def _services(
             parts=settings.max_parts,
             document=settings.max_document_bytes,
         ),
+        watching=_watching(settings),
+    )
+
+
+def _watching(settings: Settings) -> Watching | None:
+    if not settings.watch:
+        return None
+    return Watching(
+        since_ns=time.time_ns(),
+        missing=MissingLimit(count=settings.missing_limit, share=settings.missing_share),
+        walk_s=settings.walk_seconds,
     )
 
 
@@ -193,6 +205,8 @@ def _jobs(services: Services, snapshot_rules: SnapshotRules) -> list[Coroutine[N
     return [
         janitor.run(services, janitor.JanitorRules()),
         snapshots.run(services.catalog, snapshot_rules),
+        digesting.run(services),
+        *(watcher.run(services, name) for name in services.storages),
     ]
 
 

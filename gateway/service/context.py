@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from backends.interface import Storage
 from gateway.catalog.interface import Catalog
+from gateway.catalog.outside import MissingLimit
 from gateway.catalog.records import Bucket
 from gateway.payload import Payload
 from gateway.s3.errors import S3Error
@@ -34,6 +35,17 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """That what others do under the storages' paths counts, and how."""
+
+    since_ns: int
+    """When this process began to: files of ours that are older and have no row are left alone."""
+    missing: MissingLimit = field(default_factory=MissingLimit)
+    walk_s: float = 300.0
+    """Seconds between walks where changes cannot be watched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """What lives as long as the process. Time and randomness are given, not taken."""
 
@@ -48,6 +60,8 @@ class Services:
     process: str
     """Names this process in the staged names it makes; hexadecimal."""
     bounds: Bounds = field(default_factory=Bounds)
+    watching: Watching | None = None
+    """None: files that others put under the paths are left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +78,13 @@ class Context:
     """``http://host[:port]`` as the client addressed us."""
 
     async def bucket(self, name: str, *, expected_owner: str | None = None) -> Bucket:
-        """The bucket; S3Error NoSuchBucket, or AccessDenied if it is not the expected owner's."""
+        """The bucket; S3Error NoSuchBucket, or AccessDenied if it is not the expected owner's.
+
+        StorageError Unavailable if its storage is not there: what is known of its objects is then
+        not to be told, since nobody can say what is true.
+        """
         bucket = await self.services.catalog.bucket(name)
+        self.storage(bucket.storage).check()
         if expected_owner is not None and expected_owner != self.services.owner.id:
             raise S3Error("AccessDenied")
         return bucket

@@ -47,7 +47,7 @@ def _ours(fault: catalog.CatalogError | storage.StorageError) -> S3Error:
             return S3Error("SlowDown")
         case catalog.CatalogDamaged():
             return S3Error("InternalError", "The catalog is damaged here; see the server's log.")
-        case storage.Unavailable() | catalog.CatalogUnavailable():
+        case storage.Unavailable() | catalog.CatalogUnavailable() | catalog.TooManyMissing():
             return S3Error("ServiceUnavailable")
         case storage.Denied():
             return S3Error("InternalError", "The storage refuses access; see the server's log.")

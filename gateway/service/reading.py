@@ -12,6 +12,7 @@ from gateway.catalog.records import Bucket, Location, Version
 from gateway.s3.errors import S3Error
 from gateway.s3.ranges import ByteRange
 from gateway.service.context import Context
+from gateway.service.outside import unknown, unlike
 
 _LOOKS = 5
 _log = structlog.get_logger("s3front.reading")
@@ -34,8 +35,13 @@ def whole(version: Version) -> ByteRange:
 
 
 async def current(context: Context, bucket: Bucket, key: str) -> Version:
-    """The current version. S3Error NoSuchKey."""
+    """The current version. S3Error NoSuchKey.
+
+    Of a key that has no row its natural path is looked at: somebody may just have put a file there.
+    """
     version = await context.services.catalog.get(bucket, key)
+    if version is None:
+        version = await unknown(context.services, bucket, key)
     if version is None:
         raise S3Error("NoSuchKey", Key=key)
     return version
@@ -52,7 +58,8 @@ async def open_current(
 
     Bytes are under their path or, until placed, under their staged name. When neither holds the
     version's bytes, a newer one has taken the path or the bytes have just been placed: the row is
-    looked up again. ``choose`` may raise S3Error (conditions, ranges).
+    looked up again. If it has not changed others have changed the bytes, and the row follows them.
+    ``choose`` may raise S3Error (conditions, ranges).
     """
     version = await current(context, bucket, key)
     for _ in range(_LOOKS):
@@ -60,7 +67,7 @@ async def open_current(
         content = await _open(context, version.location, span(version, chosen))
         if content is not None:
             return Opened(version=version, chosen=chosen, content=content)
-        version = await current(context, bucket, key)
+        version = await _next(context, bucket, version)
     _log.error(
         "stored bytes do not match the catalog",
         bucket=bucket.name,
@@ -71,6 +78,15 @@ async def open_current(
     raise S3Error(
         "InternalError", "The stored bytes of this object are not those that were written."
     )
+
+
+async def _next(context: Context, bucket: Bucket, before: Version) -> Version:
+    version = await context.services.catalog.get(bucket, before.key)
+    if version == before:
+        version = await unlike(context.services, bucket, before.key)
+    if version is None:
+        raise S3Error("NoSuchKey", Key=before.key)
+    return version
 
 
 async def _open(context: Context, location: Location, span: ByteRange) -> Content | None:

@@ -71,6 +71,36 @@ class Settings(LimitSettings):
         description="`full`: a write is on the medium before it is acknowledged. `relaxed`: no "
         "fsync; a power cut may lose the last writes.",
     )
+    watch: Annotated[bool, Named(flag="--watch", env="S3FRONT_WATCH")] = Field(
+        default=True,
+        description="Whether files that others put, change or remove in the buckets' folders become, "
+        "change or remove objects. `false`: such files are left alone.",
+    )
+    walk_seconds: Annotated[float, Named(flag="--walk-seconds", env="S3FRONT_WALK_SECONDS")] = (
+        Field(
+            default=300.0,
+            ge=1,
+            le=86_400,
+            description="How often all files are compared with the catalog where the system cannot tell "
+            "of every change; else once a day.",
+        )
+    )
+    missing_limit: Annotated[int, Named(flag="--missing-limit", env="S3FRONT_MISSING_LIMIT")] = (
+        Field(
+            default=1000,
+            ge=0,
+            description="How many objects of a bucket may lose their files within an hour before that is "
+            "taken for a mistake: none is then marked missing, and the log says so.",
+        )
+    )
+    missing_share: Annotated[float, Named(flag="--missing-share", env="S3FRONT_MISSING_SHARE")] = (
+        Field(
+            default=0.2,
+            ge=0,
+            le=1,
+            description="Share of a bucket's objects up to which `missing_limit` may be passed.",
+        )
+    )
     log_format: Annotated[
         Literal["auto", "text", "json", "off"],
         Named(flag="--log-format", env="S3FRONT_LOG_FORMAT", reloadable=True),

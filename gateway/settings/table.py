@@ -29,6 +29,8 @@ def written_default(name: str) -> str:
     value = Settings.model_fields[name].get_default(call_default_factory=True)
     if value is None or value in ((), {}):
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return ",".join(str(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

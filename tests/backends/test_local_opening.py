@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.errors import Damaged, NameRefused, NotFound, Unavailable
+from backends.errors import Damaged, NameRefused, Unavailable
 from backends.interface import Fingerprint
 from backends.local import opening, probing
 from backends.local.attributes import Record, unwrap, wrap
@@ -349,6 +349,9 @@ def test_a_slot_is_freed_and_there_are_256(writers: int) -> None:
 async def test_a_root_that_is_gone_is_told(local: LocalStorage, root: Path) -> None:
     await local.write("b/k", body(b"x"), size=1)
     root.rename(root.parent / "elsewhere")
-    assert await paths(local) == ["b/k"], "the descriptor follows the directory"
-    with pytest.raises(NotFound):
+    with pytest.raises(Unavailable, match="mount it again"):
         await local.stat("b/none")
+    with pytest.raises(Unavailable):
+        await paths(local)
+    (root.parent / "elsewhere").rename(root)
+    assert await paths(local) == ["b/k"]

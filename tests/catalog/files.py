@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from backends.interface import Fingerprint
+from backends.interface import Fingerprint, Glance, Nature
 
 
 class Files:
@@ -20,6 +20,18 @@ class Files:
 
     def holds(self, path: Path, fingerprint: Fingerprint) -> bool:
         return path.is_file() and path.read_text() == fingerprint.stamp
+
+    def check(self) -> None:
+        pass
+
+    def certain(self) -> bool:
+        return True
+
+    def glance(self, path: str) -> Glance:
+        return _glance(self.root / path)
+
+    def glance_staged(self, name: str) -> Glance:
+        return _glance(self.root / "staged" / name)
 
     def claim(self, path: str) -> str:
         return path
@@ -61,3 +73,11 @@ class Files:
     def _perhaps(self, point: str) -> None:
         if self.crash == point:
             os._exit(77)
+
+
+def _glance(file: Path) -> Glance:
+    if file.is_file():
+        data = file.read_text()
+        fingerprint = Fingerprint(size=len(data), stamp=data)
+        return Glance(nature=Nature.BYTES, fingerprint=fingerprint)
+    return Glance(nature=Nature.FOLDER if file.is_dir() else Nature.NOTHING)

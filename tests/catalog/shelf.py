@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backends.errors import Unavailable
-from backends.interface import Fingerprint
+from backends.interface import Fingerprint, Glance, Nature
 
 
 @dataclass(eq=False)
@@ -24,11 +24,28 @@ class Shelf:
     refuses_to_remove: bool = False
     fails_to_remove: bool = False
     fails_to_place: bool = False
+    is_away: bool = False
+    is_itself: bool = True
 
     def stage(self, name: str, size: int) -> Fingerprint:
         fingerprint = Fingerprint(size=size, stamp=f"of-{name}")
         self.staged[name] = fingerprint
         return fingerprint
+
+    def check(self) -> None:
+        if self.is_away:
+            raise Unavailable("unmounted")
+
+    def certain(self) -> bool:
+        self.check()
+        return self.is_itself
+
+    def glance(self, path: str) -> Glance:
+        self.check()
+        return _glance(self.paths.get(path), folder=path in self.folders)
+
+    def glance_staged(self, name: str) -> Glance:
+        return _glance(self.staged.get(name), folder=False)
 
     def claim(self, path: str) -> str:
         return self.fold(path)
@@ -78,3 +95,9 @@ class Shelf:
     def drop_folder(self, name: str) -> None:
         self.calls.append(("drop_folder", name))
         self.folders.discard(name)
+
+
+def _glance(found: Fingerprint | None, *, folder: bool) -> Glance:
+    if found is not None:
+        return Glance(nature=Nature.BYTES, fingerprint=found)
+    return Glance(nature=Nature.FOLDER if folder else Nature.NOTHING)

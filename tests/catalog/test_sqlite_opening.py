@@ -153,7 +153,7 @@ def test_a_migration_that_fails_changes_nothing(
         raise RuntimeError
 
     monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, broken))
-    monkeypatch.setattr(schema, "VERSION", 2)
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     writer = connection.open_writer(tmp_path / "catalog.db", durable=False)
     with pytest.raises(RuntimeError):
         schema.migrate(writer)
@@ -168,12 +168,23 @@ def plan(writer: apsw.Connection, statement: str) -> str:
 
 
 def test_no_statement_of_the_data_path_scans_or_sorts(tmp_path: Path) -> None:
-    from gateway.catalog.sqlite import listing, objects, parts, uploads  # noqa: PLC0415
+    from gateway.catalog.sqlite import (  # noqa: PLC0415
+        adopting,
+        digests,
+        listing,
+        missing,
+        objects,
+        parts,
+        uploads,
+    )
 
     writer = connection.open_writer(tmp_path / "catalog.db", durable=False)
     schema.migrate(writer)
     for statement in (
-        objects._LOOK_UP,
+        objects.LOOK_UP,
+        missing._LOOK_UP,
+        adopting._LYING,
+        digests._PAGE,
         listing._FLAT,
         listing._ROLLED_UP,
         uploads._LOOK_UP,

@@ -1,4 +1,4 @@
-"""Files that somebody else put under the root are theirs until they are adopted."""
+"""Files that somebody else put under the root are theirs while nobody watches for them."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ def test_a_foreign_file_is_neither_overwritten_nor_deleted(tmp_path: Path) -> No
     foreign = root / "photos" / "2026" / "cat.jpg"
     foreign.parent.mkdir(parents=True)
     foreign.write_bytes(b"precious")
-    with running(root, durability="relaxed") as live:
+    with running(root, durability="relaxed", watch="false") as live:
+        assert live.client.get("photos", "2026/cat.jpg").status == 404
         assert live.client.put("photos", "2026/cat.jpg", b"new").status == 200
         assert live.client.get("photos", "2026/cat.jpg").body == b"new"
         assert foreign.read_bytes() == b"precious"

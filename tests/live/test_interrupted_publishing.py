@@ -138,7 +138,7 @@ def test_an_object_whose_bytes_were_changed_outside_is_never_served_as_it_was(
     tmp_path: Path,
 ) -> None:
     root = tmp_path / "root"
-    with running(root, durability="relaxed") as live:
+    with running(root, durability="relaxed", watch="false") as live:
         _start_over(live.client, "bucket")
         (root / "bucket" / "a" / "key").write_bytes(b"bad")
         answer = live.client.get("bucket", "a/key")

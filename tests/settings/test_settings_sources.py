@@ -31,6 +31,10 @@ VALUES: Mapping[str, tuple[str, Any, Any]] = {
     "tls_cert": ("/c.pem", "/c.pem", "/c.pem"),
     "tls_key": ("/k.pem", "/k.pem", "/k.pem"),
     "metrics_address": ("127.0.0.1:9100", "127.0.0.1:9100", "127.0.0.1:9100"),
+    "watch": ("false", False, False),
+    "walk_seconds": ("60", 60, 60.0),
+    "missing_limit": ("10", 10, 10),
+    "missing_share": ("0.5", 0.5, 0.5),
     "drain_seconds": ("2.5", 2.5, 2.5),
     "snapshot_seconds": ("60", 60, 60.0),
     "catalog": ("sqlite:///var/c.db", "sqlite:///var/c.db", "/var/c.db"),
@@ -140,7 +144,8 @@ def test_a_flag_goes_before_the_environment_before_the_file(field: str, tmp_path
         "workers": "9", "drain_seconds": "9", "snapshot_seconds": "9", "durability": "full", "log_format": "text",
         "log_level": "error", "default_storage": "disk", "address": ":1", "metrics_address": ":1",
         "trusted_proxies": "10.9.9.9", "public_url": "https://other.test", "buckets": "other",
-        "catalog": "/other.db",
+        "catalog": "/other.db", "watch": "true", "walk_seconds": "9", "missing_limit": "9",
+        "missing_share": "0.9",
     }.get(field, "other")  # fmt: skip
     if field in LimitSettings.model_fields:
         other = written_default(field)

@@ -6,9 +6,10 @@ from typing import Any
 from apsw import Connection
 
 from backends.errors import Unsupported
+from backends.interface import Nature
 from gateway.catalog.errors import BucketExists, BucketNotEmpty, NoSuchBucket
 from gateway.catalog.records import Bucket
-from gateway.catalog.sqlite import uploads
+from gateway.catalog.sqlite import missing, uploads
 from gateway.catalog.sqlite.generation import Generation
 from gateway.catalog.sqlite.ledger import Transaction
 
@@ -99,6 +100,18 @@ def create(transaction: Transaction, name: str, region: str, storage: str, now_n
     )
 
 
+def adopt(transaction: Transaction, name: str, region: str, storage: str, now_ns: int) -> bool:
+    """As ``Catalog.adopt_bucket``: under the lock under which a deleted bucket's folder goes."""
+    placing = transaction.ledger.placing(storage)
+    if placing is None or placing.glance(name).nature is not Nature.FOLDER:
+        return False
+    try:
+        create(transaction, name, region, storage, now_ns)
+    except BucketExists:
+        return False
+    return True
+
+
 def delete(transaction: Transaction, name: str) -> None:
     """As ``Catalog.delete_bucket``; its folder is dropped after the commit."""
     row = transaction.row("SELECT id, storage FROM buckets WHERE name = ?", (name,))
@@ -116,6 +129,7 @@ def delete(transaction: Transaction, name: str) -> None:
     transaction.execute("DELETE FROM buckets WHERE id = ?", (id,))
     ledger.buckets.pop(id, None)
     uploads.abandon(transaction, id)
+    missing.drop_bucket(transaction, id)
     placing = ledger.placing(storage)
     if placing is not None:
 

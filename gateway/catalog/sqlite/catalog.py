@@ -14,6 +14,15 @@ from apsw import Connection
 
 from gateway.catalog.errors import CatalogDamaged, CatalogError, CatalogUnavailable
 from gateway.catalog.interface import Catalog, Claim, Placing
+from gateway.catalog.outside import (
+    Absence,
+    Adoption,
+    Digested,
+    Found,
+    Lying,
+    MissingLimit,
+    Undigested,
+)
 from gateway.catalog.records import (
     ALWAYS,
     Bucket,
@@ -26,12 +35,15 @@ from gateway.catalog.records import (
     Version,
 )
 from gateway.catalog.sqlite import (
+    adopting,
     buckets,
     checking,
     connection,
     copying,
+    digests,
     listing,
     locations,
+    missing,
     objects,
     pages,
     parts,
@@ -271,6 +283,53 @@ class SqliteCatalog(Catalog):
                     after = item.key
             more = page.more
             await asyncio.sleep(0)
+
+    # What others do
+
+    async def adopt(
+        self, bucket: Bucket, found: Sequence[Found], *, now_ns: int
+    ) -> Sequence[Adoption]:
+        return await self._write(adopting.adopt, bucket, tuple(found), now_ns)
+
+    async def mark_missing(
+        self,
+        bucket: Bucket,
+        keys: Sequence[str],
+        *,
+        limit: MissingLimit,
+        now_ns: int,
+        expected: int = 0,
+    ) -> Sequence[Absence]:
+        return await self._write(
+            missing.mark, bucket, tuple(keys), limit=limit, now_ns=now_ns, expected=expected
+        )
+
+    async def adopt_bucket(self, name: str, *, region: str, storage: str, now_ns: int) -> bool:
+        return await self._write(buckets.adopt, name, region, storage, now_ns)
+
+    async def lying(
+        self, bucket: Bucket, *, prefix: str = "", after: str = "", limit: int
+    ) -> Sequence[Lying]:
+        return await self._read(adopting.lying, bucket, prefix, after, limit)
+
+    async def missing(self, bucket: Bucket, key: str) -> Version | None:
+        return await self._read(missing.get, bucket, key)
+
+    async def undigested(
+        self, *, after: tuple[int, str] = (0, ""), limit: int
+    ) -> Sequence[Undigested]:
+        return await self._read(digests.page, after, limit)
+
+    async def settle_digests(self, digested: Sequence[Digested]) -> None:
+        await self._write(digests.settle, tuple(digested))
+
+    async def forget_missing(self, *, before_ns: int) -> int:
+        forgotten = 0
+        while True:
+            some = await self._write(missing.forget, before_ns, _PAGE)
+            forgotten += some
+            if some < _PAGE:
+                return forgotten
 
     # How
 

@@ -22,11 +22,12 @@ def decide(
 
     The wanted one if it is not natural; else the wanted one if nobody else owns its path and the
     storage is prepared to take it; else the shadow path of its staged name. CatalogUnavailable if
-    there is no such storage.
+    there is no such storage, storage.Unavailable if it is not itself now.
     """
     placing = transaction.ledger.placing(wanted.storage)
     if placing is None:
         raise CatalogUnavailable(f"the storage {wanted.storage!r} is not configured")
+    placing.check()
     if not wanted.natural:
         return wanted, None
     claim = placing.claim(wanted.path)
@@ -34,7 +35,7 @@ def decide(
     replaces = old is not None and (old.storage, old.path) == (wanted.storage, wanted.path)
     free = replaces or (
         _unowned(transaction, wanted.storage, claim)
-        and not (folds and _owned_by_another(transaction, wanted.storage, claim, bucket_id, key))
+        and not (folds and owned_by_another(transaction, wanted.storage, claim, bucket_id, key))
         and _prepared(placing, wanted.path)
     )
     if free:
@@ -75,13 +76,41 @@ def _unowned(transaction: Transaction, storage: str, claim: str) -> bool:
     return True
 
 
-def _owned_by_another(
+def owned_by_another(
     transaction: Transaction, storage: str, claim: str, bucket_id: int, key: bytes
 ) -> bool:
+    """Whether the current version of another key has that claim."""
     row = transaction.row(
         "SELECT bucket_id, key FROM objects WHERE storage = ? AND claim = ?", (storage, claim)
     )
     return row is not None and row != (bucket_id, key)
+
+
+def freed(transaction: Transaction, placing: Placing, storage: str, claim: str) -> bool:
+    """Whether no row of ``locations`` owns the claim, now that other bytes lie under its path.
+
+    Bytes doomed there have been seen gone: others replaced them. Nobody else may take the path
+    while they are still to be removed.
+    """
+    row = transaction.row(
+        "SELECT state, path, staged, fingerprint_size, stamp FROM locations "
+        "WHERE storage = ? AND claim = ?",
+        (storage, claim),
+    )
+    if row is None:
+        return True
+    state, path, staged, size, stamp = row
+    glance = placing.glance(path)
+    if (
+        state != "doomed"
+        or (storage, claim) in transaction.ledger.doomed
+        or glance.fingerprint in {None, Fingerprint(size=size, stamp=stamp)}
+    ):
+        return False
+    if staged is not None:
+        transaction.drop_staged(storage, [staged])
+    transaction.execute("DELETE FROM locations WHERE storage = ? AND claim = ?", (storage, claim))
+    return True
 
 
 def _prepared(placing: Placing, path: str) -> bool:

@@ -7,7 +7,7 @@ from apsw import Connection
 
 from gateway.catalog.errors import ConditionConflict, ConditionFailed, NoSuchKey
 from gateway.catalog.records import Bucket, Completed, Condition, Version
-from gateway.catalog.sqlite import locations, uploads
+from gateway.catalog.sqlite import locations, missing, uploads
 from gateway.catalog.sqlite.encoding import (
     SEQUENCE,
     VERSION_COLUMNS,
@@ -21,7 +21,8 @@ from gateway.catalog.sqlite.ledger import Transaction
 _NS = 1_000_000_000
 
 _OF_KEY = "FROM objects WHERE bucket_id = ? AND key = ?"
-_LOOK_UP = f"SELECT {VERSION_COLUMNS} {_OF_KEY}"
+LOOK_UP = f"SELECT {VERSION_COLUMNS} {_OF_KEY}"
+"""A row of VERSION_COLUMNS by bucket and key."""
 _LOOK_UP_CLAIMED = f"SELECT {VERSION_COLUMNS}, claim {_OF_KEY}"
 
 _COLUMNS = VERSION_COLUMNS.split(", ")
@@ -40,7 +41,7 @@ _OWNER = (
 
 def get(reader: Connection, bucket: Bucket, key: str) -> Version | None:
     """As ``Catalog.get``. Raises apsw.Error."""
-    row = reader.execute(_LOOK_UP, (bucket.id, key.encode())).fetchone()
+    row = reader.execute(LOOK_UP, (bucket.id, key.encode())).fetchone()
     return None if row is None else version_of(bucket.name, key, row)
 
 
@@ -64,7 +65,7 @@ def publish(
     key = version.key.encode()
     if upload is not None:
         uploads.end(transaction, bucket, version, upload, completed)
-    row = transaction.row(_LOOK_UP, (bucket.id, key))
+    row = transaction.row(LOOK_UP, (bucket.id, key))
     _check(only_if, row)
     old = None if row is None else location_of(bucket.name, version.key, row)
     wanted = version.location
@@ -72,7 +73,9 @@ def publish(
     sequence = version.sequence if row is None else max(version.sequence, row[SEQUENCE] + 1)
     if location is not wanted or sequence != version.sequence:
         version = dataclasses.replace(version, location=location, sequence=sequence)
-    _store(transaction, bucket, key, claim, version)
+    store(transaction, bucket, key, claim, version)
+    if row is None:
+        missing.drop(transaction, bucket.id, key)
     locations.settle(transaction, location, old)
     return version
 
@@ -81,9 +84,10 @@ def remove(transaction: Transaction, bucket: Bucket, key: str, only_if: Conditio
     """As ``Catalog.remove``; bytes are removed after the commit."""
     transaction.require(bucket)
     at = (bucket.id, key.encode())
-    row = transaction.row(_LOOK_UP, at)
+    row = transaction.row(LOOK_UP, at)
     _check(only_if, row)
     if row is None:
+        missing.drop(transaction, *at)
         return False
     transaction.execute("DELETE FROM objects WHERE bucket_id = ? AND key = ?", at)
     locations.doom(transaction, location_of(bucket.name, key, row))
@@ -122,20 +126,21 @@ def replace_facts(
         sequence=version.sequence + 1,
         location=location_of(bucket.name, version.key, row),
     )
-    _store(transaction, bucket, key, row[-1], stored)
+    store(transaction, bucket, key, row[-1], stored)
     return stored
 
 
 def _current(transaction: Transaction, bucket: Bucket, key: str) -> Version:
-    row = transaction.row(_LOOK_UP, (bucket.id, key.encode()))
+    row = transaction.row(LOOK_UP, (bucket.id, key.encode()))
     if row is None:
         raise NoSuchKey(key)
     return version_of(bucket.name, key, row)
 
 
-def _store(
+def store(
     transaction: Transaction, bucket: Bucket, key: bytes, claim: str | None, version: Version
 ) -> None:
+    """Write the row of a current version."""
     transaction.execute(STORE, (bucket.id, key, claim, *row_of(bucket.name, version)))
 
 

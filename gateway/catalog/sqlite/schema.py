@@ -11,7 +11,7 @@ from apsw import Connection
 
 from gateway.catalog.errors import CatalogUnavailable
 
-VERSION = 1
+VERSION = 2
 
 # A version's row. NULL stands for the usual: version_id "null", storage_class "STANDARD", path
 # "bucket/key", fingerprint_size = size. claim is kept where a storage confuses names. headers holds
@@ -136,7 +136,33 @@ def _create(connection: Connection) -> None:
     connection.execute(_FIRST)
 
 
-STEPS: Sequence[Callable[[Connection], None]] = (_create,)
+# missing: rows of objects whose bytes were seen gone; everything of them is kept. undigested: objects
+# whose bytes others wrote and whose MD5 is to be computed, with what they had been before: if the
+# MD5 turns out to be that ETag, the bytes are the same and the checksum holds.
+_OUTSIDE = f"""
+CREATE TABLE missing({_VERSION_COLUMNS},
+    missing_ns INTEGER NOT NULL,
+    PRIMARY KEY(bucket_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX missing_by_time ON missing(bucket_id, missing_ns);
+
+CREATE TABLE undigested(
+    bucket_id INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    etag TEXT,
+    checksum_algorithm TEXT,
+    checksum_type TEXT,
+    checksum_value TEXT,
+    PRIMARY KEY(bucket_id, key)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def _add_outside(connection: Connection) -> None:
+    connection.execute(_OUTSIDE)
+
+
+STEPS: Sequence[Callable[[Connection], None]] = (_create, _add_outside)
 """Step n makes version n+1 of version n, in O(1): rewrites of rows are jobs of their own."""
 
 

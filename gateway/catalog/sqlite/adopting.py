@@ -1,0 +1,166 @@
+"""Bytes that others wrote, as objects."""
+
+import dataclasses
+
+from apsw import Connection
+
+from backends.interface import Fingerprint
+from gateway.catalog.errors import CatalogUnavailable
+from gateway.catalog.interface import Placing
+from gateway.catalog.outside import UNDIGESTED, Adoption, Found, Lying
+from gateway.catalog.records import Bucket, Location, Version
+from gateway.catalog.sqlite import digests, locations, missing
+from gateway.catalog.sqlite.encoding import version_of
+from gateway.catalog.sqlite.ledger import Transaction
+from gateway.catalog.sqlite.objects import LOOK_UP, store
+
+_LYING = (
+    "SELECT key, size, fingerprint_size, stamp, path, natural FROM objects "
+    "WHERE bucket_id = ? AND key > ? AND key >= ? ORDER BY key LIMIT ?"
+)
+
+
+def lying(reader: Connection, bucket: Bucket, prefix: str, after: str, limit: int) -> list[Lying]:
+    """As ``Catalog.lying``. Raises apsw.Error."""
+    begins = prefix.encode()
+    found = []
+    for key, size, other_size, stamp, path, natural in reader.execute(
+        _LYING, (bucket.id, after.encode(), begins, limit)
+    ):
+        if not key.startswith(begins):
+            break
+        name = key.decode()
+        fingerprint = Fingerprint(size=size if other_size is None else other_size, stamp=stamp)
+        found.append(
+            Lying(
+                name, fingerprint, f"{bucket.name}/{name}" if path is None else path, bool(natural)
+            )
+        )
+    return found
+
+
+def adopt(
+    transaction: Transaction, bucket: Bucket, found: tuple[Found, ...], now_ns: int
+) -> list[Adoption]:
+    """As ``Catalog.adopt``."""
+    transaction.require(bucket)
+    placing = transaction.ledger.placing(bucket.storage)
+    if placing is None:
+        raise CatalogUnavailable(f"the storage {bucket.storage!r} is not configured")
+    return [_adopt(transaction, bucket, placing, one, now_ns) for one in found]
+
+
+def _adopt(
+    transaction: Transaction, bucket: Bucket, placing: Placing, found: Found, now_ns: int
+) -> Adoption:
+    if placing.glance(found.path).fingerprint != found.fingerprint:
+        return Adoption.GONE
+    key = found.key.encode()
+    row = transaction.row(LOOK_UP, (bucket.id, key))
+    if row is not None:
+        return _change(transaction, bucket, placing, version_of(bucket.name, found.key, row), found)
+    claim = placing.claim(found.path)
+    folds = transaction.ledger.folds(bucket.storage, placing)
+    if (
+        folds and locations.owned_by_another(transaction, bucket.storage, claim, bucket.id, key)
+    ) or not locations.freed(transaction, placing, bucket.storage, claim):
+        return Adoption.OWNED
+    new, outcome = _new(transaction, bucket, found, now_ns)
+    store(transaction, bucket, key, claim if folds else None, new)
+    missing.drop(transaction, bucket.id, key)
+    return outcome
+
+
+def _change(
+    transaction: Transaction, bucket: Bucket, placing: Placing, old: Version, found: Found
+) -> Adoption:
+    location = old.location
+    if (location.storage, location.path) != (bucket.storage, found.path):
+        return Adoption.IN_THE_WAY
+    if location.fingerprint == found.fingerprint:
+        return Adoption.SAME
+    staged = location.staged
+    if staged is not None and placing.glance_staged(staged).fingerprint == location.fingerprint:
+        return Adoption.IN_THE_WAY
+    claim = None
+    if transaction.ledger.folds(bucket.storage, placing):
+        claim = placing.claim(found.path)
+    store(
+        transaction, bucket, found.key.encode(), claim, _with_bytes(transaction, bucket, old, found)
+    )
+    return Adoption.CHANGED
+
+
+def _new(
+    transaction: Transaction, bucket: Bucket, found: Found, now_ns: int
+) -> tuple[Version, Adoption]:
+    row = missing.row_of_missing(transaction, bucket.id, found.key.encode())
+    if row is not None:
+        old = version_of(bucket.name, found.key, row)
+        if old.location.fingerprint == found.fingerprint and old.location.path == found.path:
+            back = dataclasses.replace(old, sequence=max(old.sequence + 1, now_ns // 1000))
+            _enqueue(transaction, bucket, back, None)
+            return back, Adoption.RESTORED
+        return _with_bytes(transaction, bucket, old, found), Adoption.RESTORED
+    version = Version(
+        key=found.key,
+        sequence=now_ns // 1000,
+        size=found.fingerprint.size,
+        etag=found.etag,
+        modified_ns=found.modified_ns,
+        headers=found.headers,
+        location=_location(bucket, found),
+    )
+    source = _moved(transaction, found)
+    if source is not None:
+        version = dataclasses.replace(
+            source, key=version.key, sequence=version.sequence, location=version.location
+        )
+    _enqueue(transaction, bucket, version, None)
+    return version, Adoption.NEW
+
+
+def _moved(transaction: Transaction, found: Found) -> Version | None:
+    """The object these bytes were, if the bytes are still those: a rename is no new upload."""
+    if found.was is None:
+        return None
+    name, key = found.was
+    bucket = transaction.row("SELECT id FROM buckets WHERE name = ?", (name,))
+    if bucket is None:
+        return None
+    row = transaction.row(LOOK_UP, (bucket[0], key.encode())) or missing.row_of_missing(
+        transaction, bucket[0], key.encode()
+    )
+    if row is None:
+        return None
+    source = version_of(name, key, row)
+    return source if source.location.fingerprint == found.fingerprint else None
+
+
+def _with_bytes(transaction: Transaction, bucket: Bucket, old: Version, found: Found) -> Version:
+    """All that is known of the old version, but for what its bytes decide."""
+    new = dataclasses.replace(
+        old,
+        sequence=old.sequence + 1,
+        size=found.fingerprint.size,
+        etag=found.etag,
+        modified_ns=found.modified_ns,
+        checksum=None,
+        parts=(),
+        location=_location(bucket, found),
+    )
+    _enqueue(transaction, bucket, new, old)
+    return new
+
+
+def _location(bucket: Bucket, found: Found) -> Location:
+    return Location(
+        storage=bucket.storage, path=found.path, staged=None, fingerprint=found.fingerprint
+    )
+
+
+def _enqueue(
+    transaction: Transaction, bucket: Bucket, version: Version, old: Version | None
+) -> None:
+    if version.etag.endswith(UNDIGESTED):
+        digests.enqueue(transaction, bucket.id, version.key.encode(), old)

@@ -1,0 +1,70 @@
+"""Computes the MD5 of bytes that others wrote, so that their objects have S3's ETag."""
+
+import asyncio
+import hashlib
+
+import structlog
+
+from backends.errors import StorageError
+from gateway.catalog.errors import CatalogError
+from gateway.catalog.outside import Digested, Undigested
+from gateway.service.context import Services
+
+_log = structlog.get_logger("s3front.digesting")
+_POLL_S = 0.5
+_PAGE = 100
+_SETTLED_NS = 100_000_000
+"""Bytes changed within this time are read later: the kernel's clock may not tell a further change
+from the last one."""
+
+
+async def run(services: Services) -> None:
+    """Round after round until cancelled; a failed one is logged and tried again."""
+    while True:
+        try:
+            await sweep(services)
+        except (CatalogError, StorageError) as error:
+            _log.warning("digests could not be computed", cause=str(error))
+        await asyncio.sleep(_POLL_S)
+
+
+async def sweep(services: Services) -> int:
+    """One round over all that waits. Returns how many ETags were settled."""
+    done, after = 0, (0, "")
+    while True:
+        page = await services.catalog.undigested(after=after, limit=_PAGE)
+        if not page:
+            return done
+        digested = [one for each in page if (one := await _digested(services, each)) is not None]
+        await services.catalog.settle_digests(digested)
+        done += len(digested)
+        after = (page[-1].bucket_id, page[-1].key)
+
+
+async def _digested(services: Services, each: Undigested) -> Digested | None:
+    version = each.version
+    if version is None:
+        return Digested(bucket_id=each.bucket_id, key=each.key)
+    location = version.location
+    storage = services.storages.get(location.storage)
+    if storage is None or services.now_ns() - version.modified_ns < _SETTLED_NS:
+        return None
+    digest = hashlib.md5(usedforsecurity=False)
+    try:
+        content = await storage.read(location.path, only_if=location.fingerprint)
+        try:
+            async for piece in content.chunks():
+                if len(piece) > _PAGE:
+                    await asyncio.to_thread(digest.update, piece)
+                else:
+                    digest.update(piece)
+        finally:
+            await content.aclose()
+    except StorageError:  # changed or gone: whoever sees that queues it again
+        return None
+    return Digested(
+        bucket_id=each.bucket_id,
+        key=each.key,
+        fingerprint=location.fingerprint,
+        md5=digest.hexdigest(),
+    )
