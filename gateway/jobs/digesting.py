@@ -13,6 +13,8 @@ from gateway.service.context import Services
 _log = structlog.get_logger("s3front.digesting")
 _POLL_S = 0.5
 _PAGE = 100
+_INLINE = 16 * 1024
+"""Bytes hashed on the loop's thread: a hop to another costs more."""
 _SETTLED_NS = 100_000_000
 """Bytes changed within this time are read later: the kernel's clock may not tell a further change
 from the last one."""
@@ -47,14 +49,14 @@ async def _digested(services: Services, each: Undigested) -> Digested | None:
         return Digested(bucket_id=each.bucket_id, key=each.key)
     location = version.location
     storage = services.storages.get(location.storage)
-    if storage is None or services.now_ns() - version.modified_ns < _SETTLED_NS:
+    if storage is None or abs(services.now_ns() - version.modified_ns) < _SETTLED_NS:
         return None
     digest = hashlib.md5(usedforsecurity=False)
     try:
         content = await storage.read(location.path, only_if=location.fingerprint)
         try:
             async for piece in content.chunks():
-                if len(piece) > _PAGE:
+                if len(piece) > _INLINE:
                     await asyncio.to_thread(digest.update, piece)
                 else:
                     digest.update(piece)

@@ -72,15 +72,18 @@ def page(reader: Connection, prefix: str, after: str, limit: int) -> Sequence[Bu
 
 
 def create(transaction: Transaction, name: str, region: str, storage: str, now_ns: int) -> Bucket:
-    """As ``Catalog.create_bucket``; its folder is made after the commit."""
+    """As ``Catalog.create_bucket``; its folder is made after the commit. storage.Unavailable if the
+    storage is not itself now."""
     if transaction.row("SELECT 1 FROM buckets WHERE name = ?", (name,)) is not None:
         raise BucketExists(name)
+    placing = transaction.ledger.placing(storage)
+    if placing is not None:
+        placing.check()
     transaction.ledger.changes_buckets = True
     transaction.execute(
         "INSERT INTO buckets(name, created_ns, region, storage) VALUES(?, ?, ?, ?)",
         (name, now_ns, region, storage),
     )
-    placing = transaction.ledger.placing(storage)
     if placing is not None:
 
         def make() -> None:
