@@ -47,8 +47,9 @@ format: $(STAMPS)/dev ## let ruff format and mend
 pytest: $(STAMPS)/dev clients ## all tests, in parallel
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -q
 
-docs: $(STAMPS)/dev ## write the generated tables of README.md
+docs: $(STAMPS)/dev ## write the generated tables of README.md and docs/advisories.md
 	$(BIN)/python -m tests.house.readme_tables
+	$(BIN)/python -m tests.hostile.advisories.page
 
 bench-smoke: $(STAMPS)/dev
 	$(BIN)/python -m bench --seconds 30

@@ -108,6 +108,8 @@ def refusal(error: S3Error, request: Request, event: RequestEvent) -> Response:
     if error.status == 304:
         return Response(status=304, headers=headers)
     headers["Content-Type"] = "application/xml"
+    # Some refusals may be cached unless it is said (RFC 9111, 4.2.2), and given to others.
+    headers["Cache-Control"] = "no-store"
     document = error_document(
         error, resource=request.path, request_id=request.id, host_id=request.host_id
     )

@@ -207,7 +207,11 @@ class Listener:
         document = error_document(
             error, resource=resource, request_id=event.id, host_id=self._host_id
         )
-        headers = {"Content-Type": "application/xml", **error.headers}
+        headers = {
+            "Content-Type": "application/xml",
+            "Cache-Control": "no-store",
+            **error.headers,
+        }
         return Response(status=error.status, headers=headers, body=document)
 
 

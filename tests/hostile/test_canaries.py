@@ -96,7 +96,10 @@ def test_a_request_is_one_line_whatever_it_holds(whole: Whole) -> None:
         # A line break or an escape in a header's value is refused before it is anything.
         shown = "".join(character for character in text if character.isprintable())
         client.request("GET", "/lines/agent", headers={"user-agent": shown})
-    while len(_lines(whole)) < before + 2 * len(NASTY):
+    for forged in ('x","forged":"yes', "x forged=yes\\", "x\\"):
+        path = forged.replace(" ", "%20")
+        replace(client, access_key=forged).request("GET", f"/lines/{path}")
+    while len(_lines(whole)) < before + 2 * len(NASTY) + 3:
         client.get("lines", "marker")
     for line in _lines(whole)[before:]:
         assert line.isprintable(), line
