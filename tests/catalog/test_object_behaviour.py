@@ -139,6 +139,20 @@ async def test_overwriting_bytes_that_were_never_placed_drops_them(
     assert set(shelf.staged) == {second.location.staged}
 
 
+async def test_removing_what_was_never_placed_removes_what_it_was_to_replace(
+    catalog: Catalog, bucket: Bucket, shelf: Shelf
+) -> None:
+    """A process that dies between commit and rename leaves the older bytes at the path."""
+    await catalog.publish(bucket, new_version(bucket, "k", shelf=shelf))
+    shelf.refuses_to_place = True
+    await catalog.publish(bucket, new_version(bucket, "k", shelf=shelf))
+    shelf.refuses_to_place = False
+    await catalog.remove(bucket, "k")
+    assert (shelf.paths, shelf.staged) == ({}, {})
+    again = await catalog.publish(bucket, new_version(bucket, "k", shelf=shelf))
+    assert again.location.natural
+
+
 async def test_overwriting_at_another_path_removes_the_old_bytes(
     catalog: Catalog, bucket: Bucket, shelf: Shelf
 ) -> None:

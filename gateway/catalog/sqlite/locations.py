@@ -180,13 +180,26 @@ def _remove(ledger: Ledger, placing: Placing, location: Location, claim: str) ->
 
 def _removed(placing: Placing, location: Location) -> bool:
     try:
-        if not placing.remove(location.path, only_if=location.fingerprint):
+        if not _vacated(placing, location):
             return False
         if location.staged is not None:
             placing.drop_staged(location.staged)
     except StorageError:
         return False
     return True
+
+
+def _vacated(placing: Placing, location: Location) -> bool:
+    """Nothing that was ever this key's is at the path any more."""
+    if placing.remove(location.path, only_if=location.fingerprint):
+        return True
+    # Its process died before it moved these bytes to their path: the version that they were to
+    # replace is still there. Now they do, and go.
+    return (
+        location.staged is not None
+        and placing.place(location.staged, location.path)
+        and placing.remove(location.path, only_if=location.fingerprint)
+    )
 
 
 def finish_removals(
