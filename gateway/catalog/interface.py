@@ -218,7 +218,8 @@ class Catalog(abc.ABC):
 
     @abc.abstractmethod
     async def begin_complete(self, upload_id: str) -> bool:
-        """Close the upload against writers. Raises NoSuchUpload (also if already completing).
+        """Close the upload against writers. Raises NoSuchUpload (also if another one that lives is
+        completing it).
 
         Returns whether attempts in place are still unfinished (their writers may still write into
         the shared staged file, which must then not be published).

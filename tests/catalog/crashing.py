@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -56,6 +57,11 @@ async def main(root: Path, work: str, point: str) -> None:
         )
         files.crash = point
         await catalog.delete_bucket("b")
+    elif work == "complete":
+        upload = new_upload(bucket, "u")
+        await catalog.start_upload(upload)
+        await catalog.begin_complete(upload.id)
+        os._exit(9)
     raise SystemExit("it did not die")
 
 

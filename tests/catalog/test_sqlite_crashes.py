@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.catalog.errors import NoSuchBucket, NoSuchUpload
-from gateway.catalog.records import Version
+from gateway.catalog.records import Part, Upload, Version
 from gateway.catalog.sqlite import SqliteCatalog
 from tests.catalog.crashing import version_of
 from tests.catalog.files import Files
@@ -144,4 +144,27 @@ async def test_uploads_of_a_bucket_that_died_half_deleted_are_gone_and_then_clea
     for _ in range(10):  # 16 at once, the rest in jobs of their own
         await catalog.reopen_upload("")
     assert reader.execute("SELECT count(*) FROM uploads").get == 0
+    await catalog.aclose()
+
+
+async def test_an_upload_whose_completer_died_is_open_to_the_other_processes(
+    tmp_path: Path,
+) -> None:
+    """Without a restart: one worker's death must not keep an upload from being completed."""
+    assert await run(tmp_path, "", "") == 0
+    files = Files(tmp_path)
+    catalog = SqliteCatalog(tmp_path / "catalog.db", placings={"disk": files}, durable=True)
+    await catalog.open()
+    bucket = await catalog.bucket("b")
+    assert await run(tmp_path, "complete", "begun") == 9
+    (upload,), _ = await catalog.uploads(bucket, limit=2)
+    assert isinstance(upload, Upload)
+    assert not upload.completing
+    assert (await catalog.claim_part(upload.id, 1, "x", 5)).offset == 0
+    await catalog.put_part(
+        upload.id, Part(number=1, attempt="x", size=5, etag="e", modified_ns=1, offset=0)
+    )
+    assert await catalog.begin_complete(upload.id) is False
+    with pytest.raises(NoSuchUpload):
+        await catalog.begin_complete(upload.id)
     await catalog.aclose()

@@ -8,6 +8,7 @@ from apsw import Connection
 from gateway.catalog.errors import NoSuchUpload
 from gateway.catalog.interface import Claim, part_file
 from gateway.catalog.records import Part
+from gateway.catalog.sqlite import uploads
 from gateway.catalog.sqlite.ledger import Transaction
 
 _PAGE = (
@@ -90,9 +91,13 @@ def put(transaction: Transaction, upload_id: str, part: Part) -> None:
 
 def _open_upload(transaction: Transaction, upload_id: str) -> tuple[str, Any]:
     row = transaction.row(
-        "SELECT bucket_id, storage, part_size FROM uploads WHERE id = ? AND NOT completing",
+        "SELECT bucket_id, storage, part_size, completing FROM uploads WHERE id = ?",
         (upload_id,),
     )
-    if row is None or transaction.bucket_name(row[0]) is None:
+    if (
+        row is None
+        or transaction.bucket_name(row[0]) is None
+        or not uploads.open_to_writers(row[3])
+    ):
         raise NoSuchUpload(upload_id)
     return row[1], row[2]

@@ -1,6 +1,7 @@
 """Multipart uploads: open, list, close, end, abort, remember."""
 
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +55,7 @@ def upload_of(row: tuple[Any, ...]) -> Upload:
         checksum_algorithm=algorithm,
         checksum_type=checksum_type,
         part_size=part_size,
-        completing=bool(completing),
+        completing=not open_to_writers(completing),
     )
 
 
@@ -162,15 +163,30 @@ def start(transaction: Transaction, upload: Upload) -> None:
     )
 
 
+def open_to_writers(completing: int) -> bool:
+    """Whether no process completes an upload, as its column ``completing`` tells: 0, or the id of the
+    process that does, which may have died at it.
+
+    A process of ours that lives is never taken for dead. Another one that has got its id meanwhile
+    keeps the upload closed until the next start, which opens all.
+    """
+    if not completing:
+        return True
+    try:
+        os.kill(completing, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
 def begin_complete(transaction: Transaction, id: str) -> bool:
     """As ``Catalog.begin_complete``."""
-    changed = transaction.changed(
-        "UPDATE uploads SET completing = 1 WHERE id = ? AND NOT completing "
-        "AND bucket_id IN (SELECT id FROM buckets)",
-        (id,),
-    )
-    if not changed:
+    row = transaction.row("SELECT bucket_id, completing FROM uploads WHERE id = ?", (id,))
+    if row is None or transaction.bucket_name(row[0]) is None or not open_to_writers(row[1]):
         raise NoSuchUpload(id)
+    transaction.execute("UPDATE uploads SET completing = ? WHERE id = ?", (os.getpid(), id))
     unfinished = transaction.row(
         "SELECT 1 FROM part_claims WHERE upload_id = ? AND offset IS NOT NULL AND NOT finished "
         "LIMIT 1",
