@@ -67,8 +67,21 @@ async def complete_multipart_upload(
         raise
     except BaseException:
         await catalog.reopen_upload(upload.id)
+        await _require(context, bucket, upload)
         raise
     return _result(context, bucket, completed)
+
+
+async def _require(context: Context, bucket: Bucket, upload: Upload) -> None:
+    """NoSuchUpload if it was aborted while it was being completed: that is then why it failed."""
+    try:
+        await context.services.catalog.upload(bucket, upload.key, upload.id)
+    except NoSuchUpload:
+        storage = context.storage(upload.storage)
+        if Can.PARTS_IN_PLACE in storage.can:
+            # Dropped with the upload, but sealing may have made it anew.
+            storage.drop_staged(upload_file(upload.id))
+        raise
 
 
 async def _complete(

@@ -2,27 +2,14 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.linearizable.workers import Workers, workers
 from tests.live.client import Answer, Client
 
 CLIENTS = 64
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
-    with workers(tmp_path_factory.mktemp("winner") / "data") as server:
-        server.client.make_bucket("shared")
-        yield server
-
-
-@pytest.fixture
-def client(server: Workers) -> Client:
-    return server.client
 
 
 def all_at_once(do: Callable[[int], Answer]) -> list[Answer]:

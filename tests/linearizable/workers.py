@@ -21,6 +21,7 @@ class Workers:
 
     def __init__(self, running: Running) -> None:
         self._running = running
+        self.folder = running.folder
         self.client = Client(port=urlsplit(running.endpoint).port or 0)
 
     @property

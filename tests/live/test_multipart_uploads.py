@@ -249,6 +249,37 @@ def test_aborting_drops_all_files(live: Live, client: Client, bucket: str) -> No
     assert client.get(bucket, "big").code == "NoSuchKey"
 
 
+@pytest.mark.parametrize("moment", ["begin_complete", "publish"])
+def test_a_completion_whose_upload_is_aborted_meanwhile_leaves_nothing(
+    live: Live, client: Client, bucket: str, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Aborted behind ``begin_complete``, before its parts are read; or before it is published."""
+    upload = client.start_upload(bucket, "big")
+    etags = [(1, client.put_part(bucket, "big", upload, 1, b"x").headers["etag"])]
+    catalog = live.services.catalog
+    real = getattr(catalog, moment)
+    path = f"/{bucket}/big"
+
+    async def abort() -> None:
+        target = f"uploadId={upload}"
+        await live.loop.run_in_executor(None, client.request, "DELETE", path, target)
+
+    async def overtaken(*arguments: object, **named: object) -> object:
+        if moment == "publish":
+            await abort()
+            return await real(*arguments, **named)
+        unfinished = await real(*arguments, **named)
+        await abort()
+        return unfinished
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, moment, overtaken)
+        answer = client.complete(bucket, "big", upload, etags)
+    assert (answer.status, answer.code) == (404, "NoSuchUpload")
+    assert client.get(bucket, "big").code == "NoSuchKey"
+    assert live.staged(upload) == []
+
+
 @pytest.mark.parametrize("attempt", ["in place", "a file of its own"])
 def test_a_part_that_comes_too_late_leaves_nothing(
     live: Live, client: Client, bucket: str, monkeypatch: pytest.MonkeyPatch, attempt: str
