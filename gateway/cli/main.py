@@ -25,6 +25,11 @@ COMMANDS: Mapping[str, Deferred] = {
         attribute="server",
         help="The same as serve, for MinIO's habit: server DIR.",
     ),
+    "dev": Deferred(
+        module="gateway.cli.dev",
+        attribute="dev",
+        help="Serve from memory, for development and tests: nothing is kept.",
+    ),
     "healthcheck": Deferred(
         module="gateway.cli.healthcheck",
         attribute="healthcheck",
@@ -54,6 +59,7 @@ Examples:
   s3front serve                    ./s3front.toml if there is one, else ./data
   s3front serve ./photos           its folders become buckets
   s3front serve -c s3front.toml    several storages, all settings
+  s3front dev -- npm test          a server for the tests of an application
   s3front healthcheck              is it ready? (for containers)
   s3front config show              which settings are in force, and why
 """

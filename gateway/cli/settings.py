@@ -1,7 +1,7 @@
 """The settings on the command line: options from the model, refusals for people."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -57,10 +57,16 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
     return flags
 
 
-def load_or_exit(folder: Path | None, file: Path | None, flags: dict[str, Any]) -> Loaded:
+def load_or_exit(
+    folder: Path | None,
+    file: Path | None,
+    flags: dict[str, Any],
+    *,
+    environ: Mapping[str, str] = os.environ,
+) -> Loaded:
     """The settings; prints what is wrong with them and exits 2."""
     try:
-        return load(flags=flags, environ=os.environ, folder=folder, file=file)
+        return load(flags=flags, environ=environ, folder=folder, file=file)
     except SettingsError as error:
         refuse(error)
 

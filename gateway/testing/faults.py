@@ -82,8 +82,8 @@ class When:
     times: int | None = 1
 
     def __post_init__(self) -> None:
-        if not all(isinstance(each, str) for each in (self.bucket, self.key)):
-            raise ValueError("bucket and key are patterns: texts.")
+        if not (_is_text(self.bucket) and _is_text(self.key)):
+            raise ValueError("bucket and key are patterns: texts of printable characters.")
         if not _is_count(self.nth) or self.nth < 1:
             raise ValueError("nth is a whole number from 1 on.")
         if self.times is not None and (not _is_count(self.times) or self.times < 1):
@@ -166,6 +166,8 @@ class Faults:
         **which: Unpack[Which],
     ) -> Fault:
         """Answer with an error of S3 instead of doing what was asked. SDKs retry the 5xx ones."""
+        if message is not None and not _is_text(message):
+            raise ValueError("message is a text of printable characters, or None.")
         effect = Fail(code=names.error_code(code), message=message)
         return self._arm(effect, operation, which)
 
@@ -247,6 +249,10 @@ class Faults:
 
 def _fits(name: str | None, pattern: str) -> bool:
     return pattern == names.EVERY if name is None else fnmatchcase(name, pattern)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable()
 
 
 def _is_count(value: object) -> bool:

@@ -12,9 +12,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from gateway.access.credentials import Credentials
+from gateway.settings.model import Settings
+from gateway.testing.environment import sdk_environment
 from gateway.testing.faults import Faults
 from gateway.testing.journal import Journal
-from gateway.testing.server import Server
+from gateway.testing.server import Server, in_memory
 
 _RUNNERS = ("pytest", "unittest")
 _PATIENCE_S = 30.0
@@ -111,16 +113,14 @@ class S3Front:
 
     def environment(self) -> dict[str, str]:
         """The variables by which AWS SDKs of any language find the server."""
-        return {
-            "AWS_ENDPOINT_URL_S3": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": self.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.secret_key,
-            # Empty is none: one that is left from elsewhere would be sent along and refused.
-            "AWS_SESSION_TOKEN": "",
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return dict(
+            sdk_environment(
+                self.endpoint_url,
+                access_key=self.access_key,
+                secret_key=self.secret_key,
+                region=self.region,
+            )
+        )
 
     def create_bucket(self, name: str) -> str:
         """A bucket of that name; returns the name. It is no recorded request.
@@ -164,13 +164,14 @@ class S3Front:
             runner.run(self._serve(started))
 
     async def _serve(self, started: "Future[_Running]") -> None:
+        settings = {"storages": {"memory": {"type": "memory"}}, "region": self.region}
         server = Server(
+            settings=in_memory(Settings.model_validate(settings)),
             credentials=Credentials(
                 root_access_key=self.access_key, root_secret_key=self.secret_key
             ),
             faults=self.faults,
             journal=self.requests,
-            region=self.region,
             buckets=self._buckets,
         )
         sock = socket.create_server(("127.0.0.1", 0), backlog=1024)

@@ -10,6 +10,8 @@ from gateway.s3.message import Response
 from gateway.s3.target import Domains
 from gateway.server.health import Health, State
 from gateway.settings.model import Settings
+from gateway.settings.parts import StorageSettings
+from gateway.testing.control import PREFIX
 from gateway.testing.faults import Faults
 from gateway.testing.interposed import Control, Interposed
 from gateway.testing.journal import Journal
@@ -17,14 +19,25 @@ from gateway.testing.stage import Stage
 from gateway.wire.limits import Limits
 from gateway.wire.listener import Listener
 
-CONTROLLED = "/-/dev/"
-"""Paths that are for ``control``, if there is one."""
 _LINGER_S = 1.0
 _RETIRE_S = 10.0
 
 
+def in_memory(settings: Settings) -> Settings:
+    """The same, with all that is kept in memory."""
+    storages = {"memory": StorageSettings(type="memory")}
+    return settings.model_copy(
+        update={
+            "storages": storages,
+            "default_storage": "memory",
+            "buckets": (),
+            "durability": "relaxed",
+        }
+    )
+
+
 class Server:
-    """S3 in memory. All methods are for its loop.
+    """S3 as ``settings`` say, which are those of ``in_memory``. All methods are for its loop.
 
     ``buckets`` are there after each reset. ``observe`` is told of every request that has ended.
     """
@@ -32,10 +45,10 @@ class Server:
     def __init__(
         self,
         *,
+        settings: Settings,
         credentials: Credentials,
         faults: Faults,
         journal: Journal,
-        region: str,
         buckets: Sequence[str] = (),
         observe: Callable[[RequestEvent], None] | None = None,
     ) -> None:
@@ -44,13 +57,7 @@ class Server:
         self._journal = journal
         self._buckets = tuple(buckets)
         self._observe = observe
-        self._settings = Settings.model_validate(
-            {
-                "storages": {"memory": {"type": "memory"}},
-                "durability": "relaxed",
-                "region": region,
-            }
-        )
+        self._settings = settings
         self._resetting = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
         self._listener: Listener | None = None
@@ -72,7 +79,7 @@ class Server:
         health.state = State.READY
 
         async def site(path: str) -> Response | None:
-            theirs = control is not None and path.startswith(CONTROLLED)
+            theirs = control is not None and path.startswith(PREFIX)
             return None if theirs else await health.answer(path)
 
         self._listener = Listener(

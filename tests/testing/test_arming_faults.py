@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.testing.faults import Aim, Cut, Delay, Fail, Faults, WrongChecksum
@@ -12,6 +12,7 @@ from gateway.testing.faults import Aim, Cut, Delay, Fail, Faults, WrongChecksum
 GET = Aim(operation="GetObject", bucket="photos", key="a/b.jpg")
 
 
+@settings(deadline=None)
 @given(nth=st.integers(1, 12), times=st.none() | st.integers(1, 12), asked=st.integers(0, 30))
 def test_it_happens_from_the_nth_on_so_many_times(nth: int, times: int | None, asked: int) -> None:
     faults = Faults()
