@@ -5,6 +5,7 @@ failure becomes one S3Error, and one place writes its XML. Authentication stands
 that could tell a stranger something.
 """
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any
@@ -14,7 +15,7 @@ import structlog
 from backends.errors import StorageError
 from gateway.access.authentication import Authentication
 from gateway.access.authorization import Authorization
-from gateway.catalog.errors import CatalogError
+from gateway.catalog.errors import CatalogDamaged, CatalogError
 from gateway.observe.event import RequestEvent
 from gateway.operations import ROUTER
 from gateway.payload import Payload
@@ -26,8 +27,11 @@ from gateway.s3.target import Domains, Target, parse_target, with_hoisted_header
 from gateway.served import Serve
 from gateway.service.context import Context, Services
 from gateway.service.faults import s3_error
+from gateway.service.findings import report
 
 _log = structlog.get_logger("s3front.dispatch")
+_REPORT_PAUSE_S = 60.0
+"""Between two reports that the catalog is damaged: each request that meets it fails anyway."""
 
 
 class Dispatcher:
@@ -47,6 +51,7 @@ class Dispatcher:
         self._authorization = authorization
         self._domains = domains
         self._pool = pool
+        self._may_report = 0.0
 
     async def answer(self, request: Request, event: RequestEvent) -> Response:
         """The answer, whatever happens. ``event`` is filled for the log."""
@@ -55,10 +60,18 @@ class Dispatcher:
         except S3Error as error:
             return refusal(error, request, event)
         except (CatalogError, StorageError) as fault:
+            if isinstance(fault, CatalogDamaged):
+                await self._report_damage(fault)
             return refusal(s3_error(fault), request, event)
         except Exception:  # noqa: BLE001 - whatever it is, the client gets S3's error
             _log.exception("unexpected error", request_id=request.id, operation=event.operation)
             return refusal(S3Error("InternalError"), request, event)
+
+    async def _report_damage(self, fault: CatalogDamaged) -> None:
+        now = time.monotonic()
+        if now >= self._may_report:
+            self._may_report = now + _REPORT_PAUSE_S
+            await report(self._services, "catalog", str(fault))
 
     async def _answer(self, request: Request, event: RequestEvent) -> Response:
         sent = request.headers

@@ -39,6 +39,7 @@ from gateway.catalog.records import (
     Completed,
     Condition,
     Entry,
+    Finding,
     Location,
     Page,
     Part,
@@ -280,6 +281,32 @@ class Catalog(abc.ABC):
         Others read and write meanwhile. Raises OSError or CatalogUnavailable, and then, as when it is
         cancelled, the file is not there.
         """
+
+    async def add_findings(self, findings: Sequence[Finding]) -> None:
+        """Remember findings, each in place of one of the same bucket, key and kind; its ``first_ns``
+        is kept if that was about the same version."""
+
+    @abc.abstractmethod
+    async def clear_findings(self, bucket: str, key: str) -> None:
+        """Forget what was found of a key (or, both empty, of the catalog): it is well."""
+
+    @abc.abstractmethod
+    async def findings(
+        self, *, after: tuple[str, str, str] = ("", "", ""), limit: int
+    ) -> Sequence[Finding]:
+        """Findings that are not void, by bucket, key and kind, greater than ``after``."""
+
+    @abc.abstractmethod
+    async def forget_void_findings(self) -> None:
+        """Drop findings about versions that are not current any more."""
+
+    @abc.abstractmethod
+    async def note(self, name: str) -> str | None:
+        """What a job has noted for its next run, in any process."""
+
+    @abc.abstractmethod
+    async def set_note(self, name: str, text: str) -> None:
+        """Note something under a name, in place of what was noted before."""
 
     @abc.abstractmethod
     def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:

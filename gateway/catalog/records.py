@@ -170,3 +170,21 @@ class Completed:
     checksum: Checksum | None = None
     parts: Sequence[tuple[int, str]] = ()
     """Numbers and ETags that were asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is not as it was written, seen by a verification.
+
+    ``kind``: one word, by which findings of one key are told apart. ``sequence``: of the version it
+    is about; the finding is void once the key has another, or none. Without one it is about
+    the catalog itself (``bucket`` and ``key`` are empty then) and stays until it is cleared.
+    """
+
+    bucket: str = ""
+    key: str = ""
+    kind: str
+    detail: str
+    sequence: int | None = None
+    first_ns: int
+    last_ns: int

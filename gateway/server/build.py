@@ -23,10 +23,11 @@ from gateway.catalog.interface import Catalog
 from gateway.catalog.outside import MissingLimit
 from gateway.catalog.sqlite import SqliteCatalog
 from gateway.dispatch import Dispatcher
-from gateway.jobs import digesting, janitor, snapshots, watcher
+from gateway.jobs import digesting, janitor, scrub, snapshots, watcher
 from gateway.jobs.lease import Lease, run_elected
 from gateway.jobs.recovery import recover
 from gateway.jobs.snapshots import SnapshotRules
+from gateway.observe.tally import Tally
 from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
 from gateway.server.directories import snapshot_folder
@@ -92,7 +93,7 @@ class S3:
             self._jobs = asyncio.create_task(run_elected(self._lease, self._jobs_of_a_term))
 
     def _jobs_of_a_term(self) -> list[Coroutine[None, None, None]]:
-        return _jobs(self._services, self._snapshot_rules)
+        return _jobs(self._services, self._snapshot_rules, self._settings)
 
     async def probe(self) -> None:
         await self._services.catalog.buckets(limit=1)
@@ -187,6 +188,8 @@ def _services(
             document=settings.max_document_bytes,
         ),
         watching=_watching(settings),
+        verify_reads=settings.verify_reads,
+        tally=_tally(settings),
     )
 
 
@@ -200,14 +203,30 @@ def _watching(settings: Settings) -> Watching | None:
     )
 
 
-def _jobs(services: Services, snapshot_rules: SnapshotRules) -> list[Coroutine[None, None, None]]:
+def _tally(settings: Settings) -> Tally:
+    if settings.metrics_address is None:
+        return Tally()
+    from gateway.observe.integrity_metrics import integrity_metrics  # noqa: PLC0415 - 80 ms
+
+    return integrity_metrics()
+
+
+def _jobs(
+    services: Services, snapshot_rules: SnapshotRules, settings: Settings
+) -> list[Coroutine[None, None, None]]:
     """What the elected worker runs beside its requests until it closes."""
-    return [
+    jobs = [
         janitor.run(services, janitor.JanitorRules()),
         snapshots.run(services.catalog, snapshot_rules),
         digesting.run(services),
         *(watcher.run(services, name) for name in services.storages),
     ]
+    if settings.scrub:
+        rules = scrub.ScrubRules(
+            bytes_per_s=settings.scrub_rate, interval_s=settings.scrub_days * 86_400
+        )
+        jobs.append(scrub.run(services, rules))
+    return jobs
 
 
 def _storage_failed(name: str, error: StorageError) -> StartError:

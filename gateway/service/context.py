@@ -7,6 +7,7 @@ from backends.interface import Storage
 from gateway.catalog.interface import Catalog
 from gateway.catalog.outside import MissingLimit
 from gateway.catalog.records import Bucket
+from gateway.observe.tally import Tally
 from gateway.payload import Payload
 from gateway.s3.errors import S3Error
 
@@ -62,6 +63,10 @@ class Services:
     bounds: Bounds = field(default_factory=Bounds)
     watching: Watching | None = None
     """None: files that others put under the paths are left alone."""
+    verify_reads: bool = False
+    """Whether bytes of whole objects are compared with their digests as they are sent."""
+    tally: Tally = field(default_factory=Tally)
+    """Counts what verification does and finds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

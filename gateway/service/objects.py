@@ -15,6 +15,7 @@ from gateway.s3.inputs.objects import (
     HeadObject,
     PutObject,
 )
+from gateway.s3.message import Stream
 from gateway.s3.metadata import overridden, stored_headers
 from gateway.s3.ranges import ByteRange, parse_range, part_range
 from gateway.s3.results import (
@@ -30,8 +31,9 @@ from gateway.s3.xml_in import ObjectIdentifier
 from gateway.service.conditions import check_read, refuse_early, write_condition
 from gateway.service.context import Context
 from gateway.service.faults import s3_error
+from gateway.service.guarding import Guarded
 from gateway.service.publishing import Facts, publish, stage_new
-from gateway.service.reading import current, open_current, whole
+from gateway.service.reading import Opened, current, open_current, whole
 from gateway.service.versions import require_current
 
 
@@ -153,8 +155,15 @@ async def get_object(context: Context, input: GetObject) -> GetObjectResult:
         parts_count=told.parts_count,
         tag_count=told.tag_count,
         storage_class=told.storage_class,
-        body=opened.content,
+        body=_body(context, bucket, opened),
     )
+
+
+def _body(context: Context, bucket: Bucket, opened: Opened[_Wanted]) -> Stream:
+    services = context.services
+    if not services.verify_reads or opened.chosen.span is not None:
+        return opened.content
+    return Guarded(services, bucket, opened.version, opened.content, context.payload.pool)
 
 
 async def delete_object(context: Context, input: DeleteObject) -> DeleteObjectResult:

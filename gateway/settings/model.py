@@ -101,6 +101,28 @@ class Settings(LimitSettings):
             description="Share of a bucket's objects up to which `missing_limit` may be passed.",
         )
     )
+    scrub: Annotated[bool, Named(flag="--scrub", env="S3FRONT_SCRUB")] = Field(
+        default=True,
+        description="Whether all that is stored is read, slowly, and compared with its digests; what "
+        "differs is logged, counted in the metrics and told by `s3front check`.",
+    )
+    scrub_rate: Annotated[int, Named(flag="--scrub-rate", env="S3FRONT_SCRUB_RATE")] = Field(
+        default=16_777_216,
+        ge=65_536,
+        le=2**40,
+        description="Bytes a second that the scrub reads on average.",
+    )
+    scrub_days: Annotated[float, Named(flag="--scrub-days", env="S3FRONT_SCRUB_DAYS")] = Field(
+        default=30.0,
+        gt=0,
+        le=3650,
+        description="Days from the start of a scrub to that of the next.",
+    )
+    verify_reads: Annotated[bool, Named(flag="--verify-reads", env="S3FRONT_VERIFY_READS")] = Field(
+        default=False,
+        description="Whether a GET of a whole object compares the bytes with their digest as they "
+        "are sent, and cuts the connection rather than end well if they differ.",
+    )
     log_format: Annotated[
         Literal["auto", "text", "json", "off"],
         Named(flag="--log-format", env="S3FRONT_LOG_FORMAT", reloadable=True),

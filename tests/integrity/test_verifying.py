@@ -4,19 +4,19 @@ import asyncio
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from gateway.catalog.records import Version
 from gateway.service.verifying import Verdict, Verified, Verifier
+from tests.integrity.damaging import flip
 from tests.live.client import Client
 from tests.live.server import Live, running
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with running(tmp_path_factory.mktemp("live"), durability="relaxed") as server:
+    with running(tmp_path_factory.mktemp("live"), durability="relaxed", watch="false") as server:
         server.client.make_bucket("bucket")
         yield server
 
@@ -46,17 +46,6 @@ def verified(live: Live, of: Version) -> Verified:
     return asyncio.run_coroutine_threadsafe(verify(), live.loop).result(30)
 
 
-def flip(path: Path, at: int) -> None:
-    """As a medium does it: the modification time stays."""
-    before = path.stat()
-    with path.open("r+b") as file:
-        file.seek(at)
-        byte = file.read(1)[0]
-        file.seek(at)
-        file.write(bytes([byte ^ 16]))
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
 @pytest.mark.parametrize("size", [0, 1, 65_537, 3_000_000])
 def test_what_was_put_is_sound(live: Live, client: Client, size: int) -> None:
     client.put("bucket", f"sound-{size}", os.urandom(size))
@@ -66,7 +55,7 @@ def test_what_was_put_is_sound(live: Live, client: Client, size: int) -> None:
 @pytest.mark.parametrize("at", [0, 65_536, 999_999])
 def test_a_flipped_bit_is_damage(live: Live, client: Client, at: int) -> None:
     client.put("bucket", "flipped", os.urandom(1_000_000))
-    flip(live.root / "bucket" / "flipped", at)
+    flip(live.root / "bucket" / "flipped", 8 * at)
     outcome = verified(live, row(live, "flipped"))
     assert outcome.verdict is Verdict.DAMAGED
     assert "CRC64NVME" in outcome.detail

@@ -35,6 +35,10 @@ VALUES: Mapping[str, tuple[str, Any, Any]] = {
     "walk_seconds": ("60", 60, 60.0),
     "missing_limit": ("10", 10, 10),
     "missing_share": ("0.5", 0.5, 0.5),
+    "scrub": ("false", False, False),
+    "scrub_rate": ("1000000", 1_000_000, 1_000_000),
+    "scrub_days": ("7.5", 7.5, 7.5),
+    "verify_reads": ("true", True, True),
     "drain_seconds": ("2.5", 2.5, 2.5),
     "snapshot_seconds": ("60", 60, 60.0),
     "catalog": ("sqlite:///var/c.db", "sqlite:///var/c.db", "/var/c.db"),
@@ -145,7 +149,7 @@ def test_a_flag_goes_before_the_environment_before_the_file(field: str, tmp_path
         "log_level": "error", "default_storage": "disk", "address": ":1", "metrics_address": ":1",
         "trusted_proxies": "10.9.9.9", "public_url": "https://other.test", "buckets": "other",
         "catalog": "/other.db", "watch": "true", "walk_seconds": "9", "missing_limit": "9",
-        "missing_share": "0.9",
+        "missing_share": "0.9", "scrub": "true", "scrub_rate": "65536", "scrub_days": "9", "verify_reads": "false",
     }.get(field, "other")  # fmt: skip
     if field in LimitSettings.model_fields:
         other = written_default(field)

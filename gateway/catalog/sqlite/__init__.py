@@ -9,8 +9,9 @@ One file each: ``schema`` the tables, ``connection`` how they are opened, ``file
 may lie, ``lock`` turns between processes, ``generation`` the counter that caches are held against,
 ``ledger`` what a transaction can do, ``committer`` the thread, ``encoding`` rows to records,
 ``locations`` who owns which path, ``buckets``, ``objects``, ``listing``, ``uploads``, ``parts`` the
-statements, ``copying`` the whole file, ``catalog``
-the interface, ``pages`` the checksums of the file, ``failures`` SQLite's errors as ours.
+statements, ``findings`` what verification found, ``copying`` the whole file, ``catalog`` the
+interface, ``pages`` the checksums of the file, ``checking`` reading all of it, ``failures`` SQLite's
+errors as ours.
 """
 
 from gateway.catalog.sqlite import pages

@@ -29,6 +29,7 @@ from gateway.catalog.records import (
     Completed,
     Condition,
     Entry,
+    Finding,
     Page,
     Part,
     Upload,
@@ -50,6 +51,7 @@ from gateway.catalog.sqlite import (
     schema,
     uploads,
 )
+from gateway.catalog.sqlite import findings as finding_rows
 from gateway.catalog.sqlite.committer import Committer
 from gateway.catalog.sqlite.failures import failure, is_damage
 from gateway.catalog.sqlite.filesystem import refuse_network
@@ -272,6 +274,26 @@ class SqliteCatalog(Catalog):
                 await copy
                 await asyncio.to_thread(Path(file).unlink, missing_ok=True)
             raise
+
+    async def add_findings(self, findings: Sequence[Finding]) -> None:
+        await self._write(finding_rows.add, findings)
+
+    async def clear_findings(self, bucket: str, key: str) -> None:
+        await self._write(finding_rows.clear, bucket, key)
+
+    async def findings(
+        self, *, after: tuple[str, str, str] = ("", "", ""), limit: int
+    ) -> Sequence[Finding]:
+        return await self._read(finding_rows.page, after, limit)
+
+    async def forget_void_findings(self) -> None:
+        await self._write(finding_rows.forget_void)
+
+    async def note(self, name: str) -> str | None:
+        return await self._read(finding_rows.note, name)
+
+    async def set_note(self, name: str, text: str) -> None:
+        await self._write(finding_rows.set_note, name, text)
 
     async def every_entry(self, bucket: Bucket) -> AsyncIterator[Entry]:
         after, more = "", True

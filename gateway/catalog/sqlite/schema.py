@@ -11,7 +11,7 @@ from apsw import Connection
 
 from gateway.catalog.errors import CatalogUnavailable
 
-VERSION = 2
+VERSION = 3
 
 # A version's row. NULL stands for the usual: version_id "null", storage_class "STANDARD", path
 # "bucket/key", fingerprint_size = size. claim is kept where a storage confuses names. headers holds
@@ -131,6 +131,21 @@ CREATE TABLE completed(
 CREATE INDEX completed_by_age ON completed(completed_ns);
 """
 
+_FINDINGS = """
+CREATE TABLE findings(
+    bucket TEXT NOT NULL,
+    key BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    sequence INTEGER,
+    first_ns INTEGER NOT NULL,
+    last_ns INTEGER NOT NULL,
+    PRIMARY KEY(bucket, key, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notes(name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
 
 def _create(connection: Connection) -> None:
     connection.execute(_FIRST)
@@ -162,7 +177,11 @@ def _add_outside(connection: Connection) -> None:
     connection.execute(_OUTSIDE)
 
 
-STEPS: Sequence[Callable[[Connection], None]] = (_create, _add_outside)
+def _add_findings(connection: Connection) -> None:
+    connection.execute(_FINDINGS)
+
+
+STEPS: Sequence[Callable[[Connection], None]] = (_create, _add_outside, _add_findings)
 """Step n makes version n+1 of version n, in O(1): rewrites of rows are jobs of their own."""
 
 
