@@ -12,6 +12,7 @@ from gateway.observe.event import RequestEvent
 from gateway.refusals import s3_refusal
 from gateway.s3.errors import S3Error
 from gateway.s3.message import Request
+from gateway.s3.target import Domains
 from sigv4.canonical import Signable
 from sigv4.claim import Claim
 from sigv4.mechanism import claim_of
@@ -31,12 +32,14 @@ class Authentication:
         now: Callable[[], datetime],
         doctor: Doctor,
         addresses: PublicAddresses,
+        domains: Domains,
         region: str | None = None,
     ) -> None:
         self._secrets = secrets_of
         self._now = now
         self._doctor = doctor
         self._addresses = addresses
+        self._domains = domains
         self._region = region
         # An unknown key costs what a known one costs, so that timing tells nothing.
         self._decoy = secrets.token_urlsafe(30)
@@ -83,6 +86,10 @@ class Authentication:
                 event.hint = self._doctor.hint(signable, claim, secret, now=now)
                 raise
             verified = found
+        else:
+            # Proved for the Host header; a proxy may have told another host.
+            if secret and not self._same_bucket(signable.headers.get("host", ""), host):
+                raise S3Error("AccessDenied", "The Host that was signed names another bucket.")
         if secret is None:
             raise unknown_key(claim.access_key)
         return Principal(access_key=claim.access_key), verified
@@ -90,13 +97,25 @@ class Authentication:
     def _addressed_otherwise(
         self, signable: Signable, claim: Claim, secret: str, host: str, now: datetime
     ) -> Verified | None:
-        """Proof under one of the addresses that are configured, or told by a trusted proxy."""
+        """Proof under one of the addresses that are configured, or told by a trusted proxy.
+
+        Only one that names the bucket the request is about: whoever holds a URL for the public
+        address could else name any other bucket by its Host.
+        """
         for spelling in self._addresses.spellings(signable, host):
+            if not self._same_bucket(spelling.headers["host"], host):
+                continue
             try:
                 return verify(spelling, claim, secret, now=now, region=self._region)
             except Refusal:
                 continue
         return None
+
+    def _same_bucket(self, signed: str, asked: str) -> bool:
+        try:
+            return signed == asked or self._domains.bucket(signed) == self._domains.bucket(asked)
+        except S3Error:
+            return False
 
 
 def _names_a_token(request: Request) -> bool:

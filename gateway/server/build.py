@@ -142,6 +142,7 @@ def build(
             credentials,
             now=lambda: datetime.now(UTC),
             addresses=PublicAddresses(settings.public_url),
+            domains=Domains(settings.domains),
             doctor=Doctor(
                 hosts=[*settings.domains, *(url.netloc for url in urls)],
                 ports=[

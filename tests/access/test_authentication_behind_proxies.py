@@ -10,10 +10,12 @@ from gateway.access.public_addresses import PublicAddresses
 from gateway.observe.event import RequestEvent
 from gateway.s3.errors import S3Error
 from gateway.s3.message import Request
+from gateway.s3.target import Domains
 from sigv4 import sign
 from sigv4.canonical import Signable
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DOMAINS = Domains(["s3.example.com", "localhost"])
 KEY, SECRET = "AKIDEXAMPLE", "secret/of/the/example"
 
 
@@ -54,6 +56,7 @@ def authentication(*urls: str, now: datetime = NOW, per_minute: int = 60) -> Aut
         now=lambda: now,
         doctor=Doctor(hosts=["s3.example.com"], per_minute=per_minute, clock=lambda: 0.0),
         addresses=PublicAddresses(urls),
+        domains=DOMAINS,
     )
 
 
@@ -97,6 +100,26 @@ def test_an_address_that_is_not_configured_is_refused_and_named_for_the_log() ->
     assert SECRET not in told.hint
 
 
+@pytest.mark.parametrize("host", ["private.localhost:9000", "private.s3.example.com"])
+def test_a_url_of_the_public_address_is_not_one_of_another_bucket(host: str) -> None:
+    """``/b/k`` of the public address is not the key ``b/k`` of the bucket that Host names."""
+    request = arriving(signed_host="s3.example.com", signed_path="/b/k", host=host, path="/b/k")
+    with pytest.raises(S3Error, match="SignatureDoesNotMatch"):
+        authentication("https://s3.example.com", "https://localhost:9000")(request, event())
+
+
+def test_a_host_that_a_proxy_passes_on_is_not_another_bucket_than_the_one_signed() -> None:
+    request = arriving(
+        signed_host="s3.example.com",
+        signed_path="/b/k",
+        host="s3.example.com",
+        path="/b/k",
+        asked="private.s3.example.com",
+    )
+    with pytest.raises(S3Error, match="names another bucket"):
+        authentication("https://s3.example.com")(request, event())
+
+
 def test_another_path_is_not_accepted_under_any_address() -> None:
     request = arriving(
         signed_host="s3.example.com", signed_path="/b/k", host="127.0.0.1:9000", path="/b/other"
@@ -128,6 +151,7 @@ def test_an_unknown_key_is_told_before_anything_else() -> None:
         now=lambda: NOW + timedelta(days=1),
         doctor=Doctor(),
         addresses=PublicAddresses(),
+        domains=DOMAINS,
     )
     with pytest.raises(S3Error, match="InvalidAccessKeyId"):
         strangers(REWRITTEN, event())
