@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
 
 import re
+from collections.abc import Mapping
 
 from sigv4 import dates
 from sigv4.canonical import ALGORITHM, Signable, decoded
@@ -37,8 +38,8 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 def presigned_claim(request: Signable) -> Claim:
     """The claim in the query of ``request``. Raises ``Refusal``.
 
-    The payload hash is ``x-amz-content-sha256`` of the headers, else of the query, else
-    ``UNSIGNED-PAYLOAD``. Faults are reported in S3's order: the algorithm, missing parameters, the
+    The payload hash is ``x-amz-content-sha256`` of the headers or of the query, which must not differ,
+    else ``UNSIGNED-PAYLOAD``. Faults are reported in S3's order: the algorithm, missing parameters, the
     date, the expiry, the credential, headers that had to be signed.
     """
     given = _given(request.query)
@@ -61,9 +62,7 @@ def presigned_claim(request: Signable) -> Claim:
     if names is None:
         raise query_parameters_error("The X-Amz-SignedHeaders parameter is mal-formed.")
     require_signed(request.headers, names)
-    payload_hash = request.headers.get("x-amz-content-sha256")
-    if payload_hash is None:
-        payload_hash = given.get("X-Amz-Content-Sha256", UNSIGNED_PAYLOAD)
+    payload_hash = _payload_hash(request.headers.get("x-amz-content-sha256"), given)
     return Claim(
         access_key=scope.access_key,
         date=scope.date,
@@ -79,6 +78,17 @@ def presigned_claim(request: Signable) -> Claim:
         payload=payload_of(payload_hash),
         payload_hash=payload_hash,
     )
+
+
+def _payload_hash(header: str | None, given: Mapping[str, str]) -> str:
+    named = given.get("X-Amz-Content-Sha256", UNSIGNED_PAYLOAD if header is None else header)
+    if header is not None and header != named:
+        # The header need not be signed: whoever holds the URL could lift what its signer asked of
+        # the body.
+        raise query_parameters_error(
+            "The x-amz-content-sha256 header is not what X-Amz-Content-Sha256 says."
+        )
+    return named
 
 
 def _given(query: str) -> dict[str, str]:

@@ -187,6 +187,14 @@ def test_a_payload_hash_in_the_query_is_signed_and_claimed() -> None:
     assert refusal(lambda: proved(changed)).code == "SignatureDoesNotMatch"
 
 
+@pytest.mark.parametrize("header", ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", ""])
+def test_a_header_does_not_lift_what_the_query_says_of_the_body(header: str) -> None:
+    """S3 signs such a URL with UNSIGNED-PAYLOAD on the last line, and the header is not signed."""
+    good = presigned(request("PUT", query=f"X-Amz-Content-Sha256={EMPTY_SHA256}"))
+    lifted = with_headers(good, {"x-amz-content-sha256": header})
+    assert refusal(lambda: proved(lifted)).code == "AuthorizationQueryParametersError"
+
+
 def test_a_space_may_be_a_plus_in_the_query() -> None:
     good = presigned(request(query="response-content-disposition=a%20b"))
     proved(replace(good, query=good.query.replace("a%20b", "a+b")))
