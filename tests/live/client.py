@@ -59,10 +59,12 @@ class Client:
     port: int
     access_key: str = ACCESS_KEY
     secret: str = SECRET_KEY
+    public_host: str | None = None
+    """What is signed as the host, if it is another than where the server listens."""
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return self.public_host or f"127.0.0.1:{self.port}"
 
     def headers(
         self,

@@ -120,6 +120,12 @@ SIGNATURES: Final = (
         "one request ended the whole gateway",
         "test_signatures.py::test_no_request_ends_the_server",
     ),
+    _row(
+        "presigned body",
+        "S3",
+        "an unsigned header lifted what a presigned URL says of its body",
+        "test_signatures.py::test_a_header_does_not_lift_what_a_url_says_of_its_body",
+    ),
 )
 AUTHORIZATION: Final = (
     _row(
@@ -275,6 +281,12 @@ AUTHORIZATION: Final = (
         "RustFS",
         "aws:SourceIp believed X-Forwarded-For",
         "test_authorization.py::test_who_asks_is_not_who_a_header_says",
+    ),
+    _row(
+        "public address",
+        "S3",
+        "a URL signed for the public address named another bucket by its Host",
+        "test_authorization.py::test_a_url_of_the_public_address_is_not_one_of_another_bucket",
     ),
 )
 DOORS: Final = (
@@ -463,6 +475,12 @@ HTTP: Final = (
         "HTTP",
         "a refusal was kept by a cache and given to others",
         "test_http.py::test_a_refusal_is_kept_by_no_cache",
+    ),
+    _row(
+        "duplicate parameters",
+        "HTTP",
+        "of a parameter given twice one server read the first, another the last",
+        "test_http.py::test_a_parameter_that_decides_is_given_once",
     ),
 )
 PARSERS: Final = (

@@ -1,6 +1,7 @@
 """Who may do what, where others let it slip."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.hostile.advisories.marking import covers
 from tests.hostile.exchanges import seen, stored
 from tests.hostile.table_rows import assert_not_served
 from tests.live.client import Answer, Client
-from tests.live.server import Live
+from tests.live.server import Live, running
 
 _FORM = (
     b'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nkey\r\n'
@@ -195,3 +196,25 @@ def test_who_asks_is_not_who_a_header_says(live: Live, client: Client, bucket: s
     assert [event.peer for event in seen(live)] == ["127.0.0.1"]
     upload = client.request("POST", f"/{bucket}/key", "uploads=", headers=headers)
     assert b"evil.example" not in upload.body
+
+
+@covers("public address")
+def test_a_url_of_the_public_address_is_not_one_of_another_bucket(tmp_path: Path) -> None:
+    with running(
+        tmp_path / "data", public_url="https://s3.example.com", durability="relaxed"
+    ) as live:
+        client = live.client
+        for bucket in ("shared", "private"):
+            client.make_bucket(bucket)
+        client.put("shared", "key", b"shared")
+        client.put("private", "shared/key", b"private")
+        public = Client(port=client.port, public_host="s3.example.com")
+        for method in ("GET", "PUT", "DELETE"):
+            target = public.presigned(method, "/shared/key")
+            for host in (f"private.localhost:{client.port}", "private.s3.localhost"):
+                answer = client.send(method, target, {"host": host}, b"")
+                assert (answer.status, answer.code) == (403, "SignatureDoesNotMatch")
+        target = public.presigned("GET", "/shared/key")
+        assert client.send("GET", target, {"host": "10.0.0.1:9000"}, b"").body == b"shared"
+        assert client.get("private", "shared/key").body == b"private"
+        assert client.keys("private") == ["shared/key"]

@@ -165,3 +165,31 @@ def test_a_refusal_is_kept_by_no_cache(client: Client, bucket: str) -> None:
         client.request("GET", "/-/live", signed=False),
     ):
         assert answer.headers.get("cache-control") == "no-store"
+
+
+@covers("duplicate parameters")
+@pytest.mark.parametrize(
+    ("method", "query"),
+    [
+        ("PUT", "partNumber=1&partNumber=2&uploadId=x"),
+        ("PUT", "partNumber=1&uploadId=x&uploadId=y"),
+        ("DELETE", "versionId=null&versionId=other"),
+        ("DELETE", "uploadId=x&uploadId=y"),
+        ("PUT", "tagging=&tagging="),
+        ("PUT", "x-amz-acl=private&X-Amz-Acl=public-read"),
+    ],
+)
+def test_a_parameter_that_decides_is_given_once(
+    client: Client, bucket: str, method: str, query: str
+) -> None:
+    client.put(bucket, "key", b"old")
+    answer = client.request(
+        method, f"/{bucket}/key", query, body=b"new" if method == "PUT" else b""
+    )
+    assert answer.status == 400
+    assert stored(client, bucket) == b"old"
+    target = client.presigned(method, f"/{bucket}/key")
+    for name in ("X-Amz-Signature", "X-Amz-Expires", "X-Amz-Credential", "X-Amz-%53ignature"):
+        twice = client.send(method, f"{target}&{name}=1", {"host": client.host}, b"")
+        assert twice.status == 400
+    assert stored(client, bucket) == b"old"

@@ -1,6 +1,7 @@
 """Signatures that were never checked, and what could be added beside them."""
 
 import ast
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,20 @@ def test_a_header_that_was_not_signed_cannot_be_added(
     answer = client.send("PUT", f"/{bucket}/key", {**headers, name: value}, b"x")
     assert (answer.status, answer.code) == (403, "AccessDenied")
     assert client.keys(bucket) == ["private"]
+
+
+@covers("presigned body")
+@pytest.mark.parametrize("header", ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"])
+def test_a_header_does_not_lift_what_a_url_says_of_its_body(
+    client: Client, bucket: str, header: str
+) -> None:
+    wanted = sha256(b"wanted").hexdigest()
+    target = client.presigned("PUT", f"/{bucket}/key", f"X-Amz-Content-Sha256={wanted}")
+    lifted = {"host": client.host, "x-amz-content-sha256": header}
+    assert client.send("PUT", target, lifted, b"forged").status == 400
+    plain = client.send("PUT", target, {"host": client.host}, b"forged")
+    assert (plain.status, plain.code) == (400, "XAmzContentSHA256Mismatch")
+    assert stored(client, bucket) is None
 
 
 _SECRET_WORDS = ("signature", "secret", "sha256", "digest", "hmac", "password", "token")
