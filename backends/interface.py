@@ -259,7 +259,7 @@ class Storage(abc.ABC):
         """Remove what is stored under ``path``; nothing there is no error."""
 
     @abc.abstractmethod
-    def list(self, prefix: str = "", *, after: str = "") -> AsyncIterator[Stored]:
+    def list(self, prefix: str = "", *, after: str = "") -> AsyncGenerator[Stored, None]:
         """Everything whose path starts with ``prefix`` and is greater than ``after``.
 
         In UTF-8 byte order of the whole path; without what lies under ``RESERVED`` unless

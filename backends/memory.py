@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from backends import naming
@@ -175,7 +175,7 @@ class MemoryStorage(Storage):
     async def delete(self, path: str) -> None:
         self.remove(path, only_if=None)
 
-    async def list(self, prefix: str = "", *, after: str = "") -> AsyncIterator[Stored]:
+    async def list(self, prefix: str = "", *, after: str = "") -> AsyncGenerator[Stored, None]:
         self._check_open()
         ours = prefix.startswith(f"{RESERVED}/")
         with self._tree.lock:

@@ -131,7 +131,7 @@ class LocalStorage(Storage):
         use = self._use
         await use.pool.run(use.places.remove, path, only_if=None)
 
-    async def list(self, prefix: str = "", *, after: str = "") -> AsyncIterator[Stored]:
+    async def list(self, prefix: str = "", *, after: str = "") -> AsyncGenerator[Stored, None]:
         use = self._use
         walk = Walk(use.paths, prefix, after)
         while batch := await use.pool.run(walk.step):

@@ -324,7 +324,7 @@ class Catalog(abc.ABC):
         Nothing but what the bytes decide is changed of an object that is there or was missing: its
         headers, metadata, tags and class stay; size, ETag and time are those found, checksum and
         parts are dropped. Bytes that were another object's (``Found.was``, equal fingerprints) take
-        all of that along. Raises NoSuchBucket; StorageError.
+        all of that along; else they have what they say of themselves. Raises NoSuchBucket; StorageError.
         """
 
     @abc.abstractmethod

@@ -26,6 +26,8 @@ class Found:
     """What a new object gets; one that had a row keeps its own."""
     was: tuple[str, str] | None = None
     """Bucket and key that the bytes' own description names, if it is another: they were moved."""
+    described: Version | None = None
+    """What that description tells, where no row tells better; its location is not looked at."""
 
 
 class Adoption(Enum):

@@ -26,6 +26,7 @@ class Directories:
 
     def __init__(self, settings: Settings) -> None:
         self.locks: list[int] = []
+        self._locked: list[tuple[Path, int]] = []
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         try:
             self.catalog, self.state = self._prepare(settings)
@@ -38,6 +39,7 @@ class Directories:
         for descriptor in self.locks:
             os.close(descriptor)
         self.locks.clear()
+        self._locked.clear()
         if self._temporary is not None:
             self._temporary.cleanup()
 
@@ -96,6 +98,21 @@ class Directories:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self.locks.append(descriptor)
+        self._locked.append((path, descriptor))
+
+    def check(self) -> None:
+        """OSError, with cause and fix, if a directory is not the one that was locked: its file system
+        was unmounted, or another mounted over it. Whoever starts there would find nothing."""
+        for path, descriptor in self._locked:
+            try:
+                same = os.path.samestat(path.lstat(), os.fstat(descriptor))
+            except OSError:
+                same = False
+            if not same:
+                raise OSError(
+                    errno.ESTALE,
+                    f"{path.parent} is not the directory that was opened; mount that one again",
+                )
 
 
 def snapshot_folder(settings: Settings, catalog: Path) -> Path:

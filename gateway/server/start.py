@@ -118,6 +118,7 @@ def _supervise(
                         factory=factory,
                         reserved=reserved,
                         locks=directories.locks,
+                        check=directories.check,
                         metrics_folder=metrics.folder,
                     ),
                     announce=lambda: _announce(started, announce),

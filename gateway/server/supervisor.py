@@ -41,6 +41,8 @@ class Plan:
     """Bound, holds the port; see ``sockets.reserve``."""
     locks: Sequence[int]
     """Descriptors that workers inherit."""
+    check: Callable[[], None] = lambda: None
+    """OSError if no worker can be started now, since the directories are not those that were locked."""
     metrics_folder: str | None = None
 
 
@@ -135,12 +137,13 @@ class Supervisor:
         """Start a worker and see it end.
 
         One that starts while no other lives recovers and bootstraps: until it has, or has failed and
-        was judged, no other is started. OSError if there can be no process.
+        was judged, no other is started. OSError if there can be no process now.
         """
         report = None
         async with self._starting:
             if self._stop.is_set():
                 return
+            self._plan.check()
             first = not self._processes()
             process = slot.process = await self._spawn(slot.number, first=first)
             if first:

@@ -21,6 +21,7 @@ from gateway.s3.results import (
     Owner,
 )
 from gateway.service.context import Context
+from gateway.service.outside import first_found
 
 _FORGIVING = "us-east-1"
 """The region where creating an own bucket again succeeds."""
@@ -69,11 +70,12 @@ async def head_bucket(context: Context, input: HeadBucket) -> HeadBucketResult:
 
 
 async def delete_bucket(context: Context, input: DeleteBucket) -> DeleteBucketResult:
-    """Only of an empty bucket. Uploads in progress do not keep it.
+    """Only of an empty bucket. Uploads in progress do not keep it; files that others just put there do.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html
     """
-    await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
+    await first_found(context.services, bucket)
     await context.services.catalog.delete_bucket(input.bucket)
     return DeleteBucketResult()
 

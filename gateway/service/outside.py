@@ -6,6 +6,7 @@ catalog looks again inside its transaction and has the last word.
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import structlog
 from backends.interface import Can, Fingerprint, Nature, Sight, Storage
 from gateway.catalog.errors import TooManyMissing
 from gateway.catalog.outside import UNDIGESTED, Absence, Adoption, Found
-from gateway.catalog.records import Bucket, Version
+from gateway.catalog.records import Bucket, Location, Version
 from gateway.s3.content_types import guessed
 from gateway.s3.errors import S3Error
 from gateway.service.context import Services, Watching
@@ -81,6 +82,22 @@ async def unlike(services: Services, bucket: Bucket, key: str) -> Version | None
         if outcome.again:
             raise S3Error("ServiceUnavailable", "The bytes of this object cannot be found now.")
     return await services.catalog.get(bucket, key)
+
+
+async def first_found(services: Services, bucket: Bucket) -> None:
+    """Bring the first keys that lie in the bucket's folder into line: if anything is there that can
+    be an object, the bucket has one after this."""
+    storage = watched(services, bucket)
+    if storage is None:
+        return
+    begins = len(bucket.name) + 1
+    keys: list[str] = []
+    async with contextlib.aclosing(storage.list(f"{bucket.name}/")) as files:
+        async for stored in files:
+            keys.append(stored.path[begins:])
+            if len(keys) == AT_ONCE:
+                break
+    await settled(services, bucket, keys)
 
 
 def watched(services: Services, bucket: Bucket) -> Storage | None:
@@ -239,6 +256,12 @@ class _Work:
             etag=provisional(path, stored.fingerprint) if description is None else description.etag,
             headers={} if type is None else {"content-type": type},
             was=None if was == (self.bucket.name, key) else was,
+            described=None
+            if description is None
+            else description.version(
+                Location(storage="", path=path, staged=None, fingerprint=stored.fingerprint),
+                modified_ns=max(0, stored.modified_ns),
+            ),
         )
 
 

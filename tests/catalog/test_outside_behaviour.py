@@ -304,6 +304,34 @@ async def test_moved_bytes_take_along_what_was_said_of_them(
         assert not version.metadata
 
 
+async def test_bytes_that_no_row_knows_have_what_they_say_of_themselves(
+    catalog: Catalog, bucket: Bucket, shelf: Shelf
+) -> None:
+    said = new_version(bucket, "elsewhere", metadata={"colour": "blue"}, checksum=CHECKSUM)
+    found = dataclasses.replace(dropped(shelf, bucket, "key"), described=said, was=("gone", "key"))
+    assert await adopt(catalog, bucket, found) == [Adoption.NEW]
+    version = await catalog.get(bucket, "key")
+    assert version is not None
+    assert (version.key, version.metadata, version.checksum) == ("key", said.metadata, CHECKSUM)
+    assert (version.location.path, version.location.storage) == (found.path, "disk")
+    assert version.sequence == START_NS // 1000
+
+
+async def test_a_storage_that_is_not_itself_takes_nothing(
+    catalog: Catalog, bucket: Bucket, shelf: Shelf
+) -> None:
+    shelf.is_away = True
+    for natural in (True, False):
+        version = new_version(bucket, "key", shelf=shelf, natural=natural)
+        with pytest.raises(Unavailable):
+            await catalog.publish(bucket, version)
+    with pytest.raises(Unavailable):
+        await new_bucket(catalog)
+    shelf.is_away = False
+    assert await catalog.get(bucket, "key") is None
+    assert [one.name for one in await catalog.buckets(limit=10)] == [bucket.name]
+
+
 async def test_a_folder_is_made_a_bucket_while_it_is_there(catalog: Catalog, shelf: Shelf) -> None:
     async def made(name: str) -> bool:
         return await catalog.adopt_bucket(name, region="r", storage="disk", now_ns=1)

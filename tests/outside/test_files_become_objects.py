@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 from structlog.testing import capture_logs
@@ -161,3 +162,26 @@ def test_a_condition_sees_a_file_that_was_just_dropped(
     (folder / "key").write_bytes(b"theirs")
     assert client.put(bucket, "key", b"ours", if_none_match="*").status == 412
     assert (folder / "key").read_bytes() == b"theirs"
+
+
+def test_a_bucket_with_a_file_that_was_just_dropped_is_not_empty(tmp_path: Path) -> None:
+    with running(tmp_path, durability="relaxed") as deaf:
+        deaf.client.make_bucket("bucket")
+        (tmp_path / "bucket" / "key").write_bytes(b"theirs")
+        answer = deaf.client.request("DELETE", "/bucket")
+        assert (answer.status, answer.code) == (409, "BucketNotEmpty")
+        assert deaf.client.delete("bucket", "key").status == 204
+        assert deaf.client.request("DELETE", "/bucket").status == 204
+        assert not (tmp_path / "bucket").exists()
+
+
+def test_a_file_brought_from_another_server_has_its_metadata(tmp_path: Path) -> None:
+    with running(tmp_path / "one", durability="relaxed") as one:
+        one.client.make_bucket("bucket")
+        one.client.put("bucket", "key", b"content", x_amz_meta_colour="blue")
+    with running(tmp_path / "two", durability="relaxed") as two:
+        two.client.make_bucket("other")
+        shutil.copy2(tmp_path / "one" / "bucket" / "key", tmp_path / "two" / "other" / "copy")
+        answer = two.client.get("other", "copy")
+        assert (answer.body, answer.headers["x-amz-meta-colour"]) == (b"content", "blue")
+        assert answer.headers["etag"] == f'"{md5(b"content")}"'

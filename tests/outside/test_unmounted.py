@@ -3,15 +3,17 @@
 import contextlib
 import errno
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.live.client import Client
+from tests.live.client import ACCESS_KEY, SECRET_KEY, Client
 from tests.live.server import running
 from tests.outside.waiting import until
+from tests.server.running import running as processes
 
 
 def mount(*words: str) -> None:
@@ -135,3 +137,27 @@ def test_a_busy_disk_cannot_be_unmounted_unnoticed(disk: Path) -> None:
         assert done.returncode != 0
         assert "busy" in done.stderr or os.strerror(errno.EBUSY) in done.stderr
         assert live.client.put("bucket", "key", b"x").status == 200
+
+
+def test_a_worker_that_dies_meanwhile_does_not_begin_anew_in_the_mount_point(disk: Path) -> None:
+    keys = {"S3FRONT_ROOT_ACCESS_KEY": ACCESS_KEY, "S3FRONT_ROOT_SECRET_KEY": SECRET_KEY}
+    factory = "gateway.server.build:build"
+    with processes(disk, variables=keys, factory=factory, durability="relaxed") as server:
+        client = Client(port=int(server.endpoint.rpartition(":")[2]))
+        client.make_bucket("bucket")
+        client.put("bucket", "key", b"content")
+        unmount(disk)
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: "worker cannot be started" in server.log)
+        assert list(disk.iterdir()) == []
+        mount_again(disk)
+        until(lambda: bool(server.workers()))
+        until(lambda: answered(client) == b"content")
+
+
+def answered(client: Client) -> bytes:
+    try:
+        return client.get("bucket", "key").body
+    except OSError:
+        return b""

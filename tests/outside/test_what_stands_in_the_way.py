@@ -145,6 +145,20 @@ def test_a_put_over_it_before_anybody_saw_it_is_whole(
     assert client.get(bucket, "key").body == b"second"
 
 
+def test_a_link_into_another_bucket_lends_nothing(
+    client: Client, bucket: str, folder: Path
+) -> None:
+    client.put(bucket, "real/deep/key", b"content")
+    (folder / "linked").symlink_to("real")
+    (folder / "file").write_bytes(b"x")
+    until(lambda: "file" in client.keys(bucket))
+    assert client.get(bucket, "linked/deep/key").status == 404
+    assert client.keys(bucket) == ["file", "real/deep/key"]
+    assert client.put(bucket, "linked/deep/key", b"ours").status == 200
+    assert client.get(bucket, "real/deep/key").body == b"content"
+    assert client.get(bucket, "linked/deep/key").body == b"ours"
+
+
 def test_a_bucket_that_is_a_link_is_none(live: Live, client: Client, tmp_path: Path) -> None:
     (tmp_path / "target").mkdir()
     (tmp_path / "target" / "key").write_bytes(b"secret")

@@ -111,7 +111,7 @@ def _new(
         headers=found.headers,
         location=_location(bucket, found),
     )
-    source = _moved(transaction, found)
+    source = _moved(transaction, found) or found.described
     if source is not None:
         version = dataclasses.replace(
             source, key=version.key, sequence=version.sequence, location=version.location
