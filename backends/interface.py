@@ -100,7 +100,9 @@ class Nature(Enum):
     """A regular file that somebody is still writing (told by ``Storage.examine`` only)."""
     FOLDER = "folder"
     OTHER = "other"
-    """What is never read: a link, a pipe, a socket, a device, a file we may not open."""
+    """What is never read: a link, a pipe, a socket, a device."""
+    CLOSED = "closed"
+    """What we may not look at or open: it may be anything, or nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

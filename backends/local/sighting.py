@@ -18,13 +18,15 @@ _NO_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 
 
 def glanced(beneath: Beneath, path: str) -> Glance:
-    """As ``Storage.glance``. Denied, Unavailable."""
+    """As ``Storage.glance``. Unavailable."""
     try:
         with beneath.parent(path) as (parent, last):
             found = os.stat(last, dir_fd=parent, follow_symlinks=False)
     except OSError as error:
         if error.errno in ABSENT | _NO_NAME:
             return Glance(nature=Nature.NOTHING)
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            return Glance(nature=Nature.CLOSED)
         raise translated(error, f"look at {path!r}") from error
     if stat.S_ISREG(found.st_mode):
         return Glance(nature=Nature.BYTES, fingerprint=fingerprint(found))
@@ -40,7 +42,7 @@ def examined(beneath: Beneath, attributes: Attributes, path: str, *, closed: boo
         nature = glanced(beneath, path).nature
         return Sight(nature=Nature.NOTHING if nature is Nature.BYTES else nature)
     except (Denied, NameRefused):
-        return Sight(nature=Nature.OTHER)
+        return Sight(nature=Nature.CLOSED)
     try:
         busy = _being_written(file, closed=closed)
         found = os.fstat(file)

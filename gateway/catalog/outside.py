@@ -24,6 +24,9 @@ class Found:
     """Ends in UNDIGESTED unless the bytes' own description tells it."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """What a new object gets; one that had a row keeps its own."""
+    stale: bool = False
+    """Bytes of this very key that have lain there for long: without a row, or one of a missing object,
+    they are none. A deletion was undone, or the catalog lost."""
     was: tuple[str, str] | None = None
     """Bucket and key that the bytes' own description names, if it is another: they were moved."""
     described: Version | None = None
@@ -43,7 +46,7 @@ class Adoption(Enum):
     IN_THE_WAY = "in the way"
     """The key's object has its bytes elsewhere: what lies here is left alone."""
     OWNED = "owned"
-    """The path belongs to another key, or to an object that is being deleted."""
+    """The path belongs to another key, to an object that is being deleted, or that was."""
     GONE = "gone"
     """Other bytes or none are there by now: look again."""
 

@@ -134,7 +134,8 @@ class _Walk:
 
     def _there(self, paths: list[str]) -> frozenset[str]:
         glance = self.storage.glance
-        return frozenset(path for path in paths if glance(path).nature is Nature.BYTES)
+        gone = {Nature.NOTHING, Nature.OTHER, Nature.FOLDER}
+        return frozenset(path for path in paths if glance(path).nature not in gone)
 
 
 async def _merged(

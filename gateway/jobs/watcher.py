@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import structlog
 
-from backends.errors import StorageError
+from backends.errors import Denied, NameRefused, StorageError
 from backends.interface import Can, Change, Storage, What
 from gateway.catalog.errors import CatalogError, NoSuchBucket, TooManyMissing
 from gateway.catalog.records import Bucket
@@ -227,6 +227,8 @@ class _Watch:
             self._note(bucket, await walk(self._services, self._storage, bucket, prefix))
         except NoSuchBucket:
             return
+        except (Denied, NameRefused) as error:
+            _log.warning("a walk ended early", bucket=name, cause=str(error))
 
     async def _buckets_without_folder(self) -> list[str]:
         folders = set(await asyncio.to_thread(self._storage.folders))

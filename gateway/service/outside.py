@@ -69,19 +69,21 @@ async def unknown(services: Services, bucket: Bucket, key: str) -> Version | Non
     return await services.catalog.get(bucket, key)
 
 
-async def unlike(services: Services, bucket: Bucket, key: str) -> Version | None:
-    """The object of a key whose bytes were not those of its row: as it is by now.
+async def unlike(
+    services: Services, bucket: Bucket, before: Version
+) -> tuple[Version | None, bool]:
+    """The object whose bytes were not those of its row, as it is by now; and whether that is in
+    doubt: the path changes while it is looked at, or an absence cannot be believed.
 
-    S3Error ServiceUnavailable while nobody can say: the file is being written, or its absence
-    cannot be believed.
+    S3Error ServiceUnavailable while its file is being written.
     """
+    doubtful = False
     if watched(services, bucket) is not None:
-        outcome = await settled(services, bucket, [key])
+        outcome = await settled(services, bucket, [before.key])
+        doubtful = bool(outcome.again)
         if outcome.busy:
             raise S3Error("ServiceUnavailable", "The file of this object is being written.")
-        if outcome.again:
-            raise S3Error("ServiceUnavailable", "The bytes of this object cannot be found now.")
-    return await services.catalog.get(bucket, key)
+    return await services.catalog.get(bucket, before.key), doubtful
 
 
 async def first_found(services: Services, bucket: Bucket) -> None:
@@ -204,7 +206,8 @@ class _Work:
     def _look(self, seen: _Seen, key: str, row: Version | None) -> None:
         path = self.storage.natural(self.bucket.name, key)
         if row is not None and row.location.path != path:
-            if self.storage.glance(row.location.path).nature is not Nature.BYTES:
+            own = self.storage.glance(row.location.path).nature
+            if own not in {Nature.BYTES, Nature.CLOSED}:
                 seen.gone.append(key)
             if path is not None and self.storage.glance(path).nature is Nature.BYTES:
                 seen.refused += 1
@@ -212,11 +215,11 @@ class _Work:
         if path is None:
             return
         glance = self.storage.glance(path)
-        if glance.nature is not Nature.BYTES:
+        if glance.nature is Nature.CLOSED or (row is None and glance.nature is Nature.OTHER):
+            seen.refused += 1
+        elif glance.nature is not Nature.BYTES:
             if row is not None:
                 seen.gone.append(key)
-            elif glance.nature is Nature.OTHER:
-                seen.refused += 1
         elif row is None or glance.fingerprint != row.location.fingerprint:
             self._examine(seen, key, path, row)
 
@@ -224,14 +227,10 @@ class _Work:
         sight = self.storage.examine(path, closed=key in self.closed)
         if sight.nature is Nature.BUSY:
             seen.busy.append(key)
-        elif sight.nature is Nature.OTHER:
+        elif sight.nature in {Nature.OTHER, Nature.CLOSED}:
             seen.refused += 1
         elif sight.stored is not None:
-            description = _described(sight)
-            if row is None and self._was_ours(key, description, sight):
-                seen.refused += 1
-            else:
-                seen.found.append(self._found(key, path, description, sight))
+            seen.found.append(self._found(key, path, _described(sight), sight))
 
     def _was_ours(self, key: str, description: Description | None, sight: Sight) -> bool:
         """Bytes of this very key, from before we began: a power cut may have undone a removal, or
@@ -255,6 +254,7 @@ class _Work:
             modified_ns=max(0, stored.modified_ns),
             etag=provisional(path, stored.fingerprint) if description is None else description.etag,
             headers={} if type is None else {"content-type": type},
+            stale=self._was_ours(key, description, sight),
             was=None if was == (self.bucket.name, key) else was,
             described=None
             if description is None

@@ -62,12 +62,15 @@ async def open_current(
     ``choose`` may raise S3Error (conditions, ranges).
     """
     version = await current(context, bucket, key)
+    doubtful = False
     for _ in range(_LOOKS):
         chosen = choose(version)
         content = await _open(context, version.location, span(version, chosen))
         if content is not None:
             return Opened(version=version, chosen=chosen, content=content)
-        version = await _next(context, bucket, version)
+        version, doubtful = await _next(context, bucket, version)
+    if doubtful:
+        raise S3Error("ServiceUnavailable", "The bytes of this object cannot be found now.")
     _log.error(
         "stored bytes do not match the catalog",
         bucket=bucket.name,
@@ -80,13 +83,13 @@ async def open_current(
     )
 
 
-async def _next(context: Context, bucket: Bucket, before: Version) -> Version:
-    version = await context.services.catalog.get(bucket, before.key)
+async def _next(context: Context, bucket: Bucket, before: Version) -> tuple[Version, bool]:
+    version, doubtful = await context.services.catalog.get(bucket, before.key), False
     if version == before:
-        version = await unlike(context.services, bucket, before.key)
+        version, doubtful = await unlike(context.services, bucket, before)
     if version is None:
         raise S3Error("NoSuchKey", Key=before.key)
-    return version
+    return version, doubtful
 
 
 async def _open(context: Context, location: Location, span: ByteRange) -> Content | None:

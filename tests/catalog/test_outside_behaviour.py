@@ -332,6 +332,23 @@ async def test_a_storage_that_is_not_itself_takes_nothing(
     assert [one.name for one in await catalog.buckets(limit=10)] == [bucket.name]
 
 
+async def test_what_has_lain_there_for_long_comes_back_but_is_nothing_new(
+    catalog: Catalog, bucket: Bucket, shelf: Shelf
+) -> None:
+    before = await published(catalog, shelf, bucket, "key")
+    path = f"{bucket.name}/key"
+    fingerprint = shelf.paths.pop(path)
+    await mark(catalog, bucket, "key")
+    back = dataclasses.replace(
+        dropped(shelf, bucket, "key", fingerprint.stamp), stale=True, etag=before.etag
+    )
+    assert await adopt(catalog, bucket, back) == [Adoption.RESTORED]
+    assert await catalog.remove(bucket, "key")
+    shelf.paths[path] = fingerprint  # the power failed, and the removal with it
+    assert await adopt(catalog, bucket, back) == [Adoption.OWNED]
+    assert await catalog.get(bucket, "key") is None
+
+
 async def test_a_folder_is_made_a_bucket_while_it_is_there(catalog: Catalog, shelf: Shelf) -> None:
     async def made(name: str) -> bool:
         return await catalog.adopt_bucket(name, region="r", storage="disk", now_ns=1)

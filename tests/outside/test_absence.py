@@ -3,6 +3,8 @@
 import asyncio
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,19 @@ def test_a_file_of_ours_from_before_the_start_is_no_new_object(tmp_path: Path) -
         assert live.client.get("bucket", "key").body == b"content"
 
 
+def test_a_folder_that_was_away_over_a_restart_comes_back_with_its_metadata(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with running(root, durability="relaxed", jobs=True) as live:
+        live.client.make_bucket("bucket")
+        live.client.put("bucket", "dir/key", b"content", x_amz_meta_colour="blue")
+        (root / "bucket" / "dir").rename(tmp_path / "away")
+        until(lambda: live.client.keys("bucket") == [])
+    with running(root, durability="relaxed", jobs=True) as live:
+        (tmp_path / "away").rename(root / "bucket" / "dir")  # which touches the folder alone
+        until(lambda: live.client.keys("bucket") == ["dir/key"])
+        assert live.client.get("bucket", "dir/key").headers["x-amz-meta-colour"] == "blue"
+
+
 def test_what_is_kept_ends_when_a_client_decides(client: Client, bucket: str, folder: Path) -> None:
     client.put(bucket, "key", b"content", x_amz_meta_colour="blue")
     (folder / "key").unlink()
@@ -161,3 +176,42 @@ def test_a_folder_whose_name_no_bucket_can_have_is_told_once(
         (live.root / name / "key").write_bytes(b"x")
         until(lambda: any(log.get("name") == name for log in logs))
     assert client.get(name, "key").status in {400, 404}
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def unprivileged(client: Client, bucket: str) -> Iterator[Path]:
+    """A directory of a user to whom permissions mean something."""
+    client.get(bucket, "none")  # imports what that user may not be able to
+    home = Path(tempfile.mkdtemp())
+    us = os.geteuid()
+    if us == 0:
+        os.chown(home, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    yield home
+    os.seteuid(us)
+    shutil.rmtree(home)
+
+
+def test_what_is_closed_to_us_is_neither_gone_nor_in_the_way_of_the_rest(
+    unprivileged: Path,
+) -> None:
+    with running(unprivileged, durability="relaxed", jobs=True) as live:
+        client = live.client
+        client.make_bucket("bucket")
+        for key in ("closed/key", "open/key"):
+            client.put("bucket", key, b"content", x_amz_meta_colour="blue")
+        folder = unprivileged / "bucket"
+        (folder / "closed").chmod(0)
+        (folder / "secret").touch(mode=0)
+        (folder / "open" / "key").unlink()
+        (folder / "new").write_bytes(b"new")
+        until(lambda: client.keys("bucket") == ["closed/key", "new"])
+        assert client.get("bucket", "secret").status == 404
+        assert client.get("bucket", "closed/key").status == 500
+        (folder / "closed").chmod(0o700)
+        assert client.get("bucket", "closed/key").headers["x-amz-meta-colour"] == "blue"
+        walked(live, "bucket")
+        assert client.keys("bucket") == ["closed/key", "new"]

@@ -1,6 +1,7 @@
 """Bytes that others wrote, as objects."""
 
 import dataclasses
+from typing import Any
 
 from apsw import Connection
 
@@ -65,7 +66,10 @@ def _adopt(
         folds and locations.owned_by_another(transaction, bucket.storage, claim, bucket.id, key)
     ) or not locations.freed(transaction, placing, bucket.storage, claim):
         return Adoption.OWNED
-    new, outcome = _new(transaction, bucket, found, now_ns)
+    kept = missing.row_of_missing(transaction, bucket.id, key)
+    if found.stale and kept is None:
+        return Adoption.OWNED
+    new, outcome = _new(transaction, bucket, found, kept, now_ns)
     store(transaction, bucket, key, claim if folds else None, new)
     missing.drop(transaction, bucket.id, key)
     return outcome
@@ -92,9 +96,12 @@ def _change(
 
 
 def _new(
-    transaction: Transaction, bucket: Bucket, found: Found, now_ns: int
+    transaction: Transaction,
+    bucket: Bucket,
+    found: Found,
+    row: tuple[Any, ...] | None,
+    now_ns: int,
 ) -> tuple[Version, Adoption]:
-    row = missing.row_of_missing(transaction, bucket.id, found.key.encode())
     if row is not None:
         old = version_of(bucket.name, found.key, row)
         if old.location.fingerprint == found.fingerprint and old.location.path == found.path:

@@ -84,7 +84,7 @@ def _mark(transaction: Transaction, bucket: Bucket, key: str, now_ns: int) -> Ab
 
 def _is_there(transaction: Transaction, placing: Placing, location: Location) -> bool:
     glance = placing.glance(location.path)
-    if glance.nature is Nature.BYTES:
+    if glance.nature in {Nature.BYTES, Nature.CLOSED}:
         return True
     staged = location.staged
     if staged is None or placing.glance_staged(staged).fingerprint != location.fingerprint:
