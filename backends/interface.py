@@ -361,6 +361,12 @@ class Storage(abc.ABC):
         """
         raise Unsupported("staging")
 
+    def force_removed(self, paths: Sequence[str]) -> None:
+        """Make durable what ``remove`` and ``drop_folder`` did to these paths, if the storage is.
+
+        Blocks, and may take long. Unavailable if it cannot be known.
+        """
+
     def drop_staged(self, name: str) -> None:
         """Unlink staged bytes, if there. Blocks briefly."""
         raise Unsupported("staging")

@@ -7,6 +7,7 @@ only by the catalog's lock; changes made by others at any moment are met with an
 import errno
 import os
 import stat
+from collections.abc import Iterable
 
 from backends import naming
 from backends.errors import NameRefused, StorageError, Unavailable
@@ -93,17 +94,8 @@ class Places:
                 reason = f"{error.strerror}: something that is no file is in the way of {path!r}"
                 raise NameRefused(reason) from error
             raise translated(error, f"publish {path!r}") from error
-        if not durable:
-            return
-        try:
-            parents = path.split("/")[:-1]
-            while parents:
-                with self._paths.parent("/".join(parents)) as (parent, last):
-                    sync_directory(parent, last)
-                parents.pop()
-            sync_directory(self._paths.directory, ".")
-        except OSError as error:
-            raise Unavailable(f"fsync of {path!r} failed: {error.strerror}") from error
+        if durable:
+            self._force(_folders_above([path]))
 
     def remove(self, path: str, *, only_if: Fingerprint | None) -> bool:
         """As ``Storage.remove``. A directory, a link or a special file is never removed."""
@@ -122,6 +114,10 @@ class Places:
         if not naming.looks_reserved(path.partition("/")[0]):
             self._paths.drop_empty_parents(path, keep=1)
         return True
+
+    def force_removed(self, paths: Iterable[str]) -> None:
+        """As ``Storage.force_removed``: fsync of all folders that lead to them and are still there."""
+        self._force(_folders_above(paths))
 
     def drop_staged(self, name: str) -> None:
         """As ``Storage.drop_staged``."""
@@ -153,12 +149,33 @@ class Places:
             return
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
+    def _force(self, folders: Iterable[str]) -> None:
+        for folder in folders:
+            try:
+                if not folder:
+                    sync_directory(self._paths.directory, ".")
+                    continue
+                with self._paths.parent(folder) as (parent, last):
+                    sync_directory(parent, last)
+            except OSError as error:
+                if error.errno not in ABSENT:
+                    raise Unavailable(f"fsync of {folder!r} failed: {error.strerror}") from error
+
     def _can_be_folder(self, name: str) -> bool:
         try:
             naming.folder_name(name, self._limits)
         except StorageError:
             return False
         return True
+
+
+def _folders_above(paths: Iterable[str]) -> list[str]:
+    """Each once, the deepest first; the last, "", is the root."""
+    folders = {""}
+    for path in paths:
+        parts = path.split("/")[:-1]
+        folders.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+    return sorted(folders, key=lambda folder: folder.count("/") + bool(folder), reverse=True)
 
 
 def _look(parent: int, name: str) -> os.stat_result | None:

@@ -38,7 +38,7 @@ class LocalStorage(Storage):
     ``durable``: what ``seal``, ``keep`` and ``write`` return is on the medium (data and
     attributes, names of staged bytes, after ``write`` also the path). ``place`` and ``remove`` are
     not: after a crash bytes may be back under their staged name, or not gone; the catalog's
-    recovery repeats both.
+    recovery repeats both. ``force_removed`` makes removals durable, many at once.
 
     Coroutines run on one event loop; the sync verbs may be called from any thread and are kept
     apart from each other only by the catalog's lock.
@@ -212,6 +212,10 @@ class LocalStorage(Storage):
     def remove(self, path: str, *, only_if: Fingerprint | None) -> bool:
         naming.segments(path, self.limits)
         return self._use.places.remove(path, only_if=only_if)
+
+    def force_removed(self, paths: Sequence[str]) -> None:
+        if self._durable:
+            self._use.places.force_removed(paths)
 
     def drop_staged(self, name: str) -> None:
         self._use.places.drop_staged(naming.staged_name(name))

@@ -9,6 +9,7 @@ CatalogError
 ├── ConditionFailed   the condition of a write does not hold (412)
 ├── ConditionConflict the condition met a concurrent change (409)
 ├── TooManyMissing    so many objects would be marked missing that something else must be wrong
+├── CatalogFull       no space for a write; nothing was changed
 └── CatalogUnavailable the catalog failed; the outcome of a write is unknown
     └── CatalogDamaged its file is not what was written to it
 """
@@ -48,6 +49,10 @@ class ConditionConflict(CatalogError):
 
 class TooManyMissing(CatalogError):
     """More objects would be marked missing than the limit allows; none of them was."""
+
+
+class CatalogFull(CatalogError):
+    """The catalog's file system has no space for a write. Nothing was changed, that is certain."""
 
 
 class CatalogUnavailable(CatalogError):

@@ -15,7 +15,8 @@ whose fingerprint is the row's; recovery places them. So an acknowledged object 
 what was not acknowledged is never half visible.
 
 A path is owned by at most one location in any state. Removing marks the old location *doomed* in the
-same transaction; a doomed path blocks reuse until ``Placing.remove`` has seen the bytes gone.
+same transaction; a doomed path blocks reuse until ``Placing.remove`` has seen the bytes gone. The row
+itself goes when that is durable too, lest a power cut brings back bytes that nobody knows of.
 """
 
 import abc
@@ -57,6 +58,7 @@ class Placing(Protocol):
     def place(self, name: str, path: str) -> bool: ...
     def remove(self, path: str, *, only_if: Fingerprint | None) -> bool: ...
     def drop_staged(self, name: str) -> None: ...
+    def force_removed(self, paths: Sequence[str]) -> None: ...
     def make_folder(self, name: str) -> None: ...
     def drop_folder(self, name: str) -> None: ...
     def glance(self, path: str) -> Glance: ...
@@ -227,8 +229,11 @@ class Catalog(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def reopen_upload(self, upload_id: str) -> None:
-        """Undo ``begin_complete`` after a failed completion."""
+    async def reopen_upload(self, upload_id: str, *, by: int | None = None) -> None:
+        """Undo ``begin_complete`` (only if it was ``by``'s) after a failed completion.
+
+        If the completion has happened nothing is done: there is no such upload any more.
+        """
 
     @abc.abstractmethod
     async def abort_upload(self, bucket: Bucket, key: str, upload_id: str) -> None:

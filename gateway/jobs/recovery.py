@@ -2,11 +2,11 @@
 
 Publishing commits first and moves the bytes to their path after (``gateway.catalog.interface``). Bytes
 that are still staged at start belong to an object whose row names them (they are placed now), to an
-open multipart upload (they stay), or to nobody (they are dropped: nothing acknowledged them).
+open multipart upload (they stay), or to nobody (they are dropped: nothing acknowledged them, be it
+an object or an attempt at a part).
 """
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import structlog
@@ -14,7 +14,7 @@ import structlog
 from backends.errors import Damaged
 from backends.interface import Can, Storage
 from gateway.catalog.errors import NoSuchBucket
-from gateway.catalog.interface import Catalog
+from gateway.catalog.interface import Catalog, part_file, upload_file
 from gateway.catalog.records import Version
 from gateway.service.description import decode
 
@@ -34,7 +34,7 @@ class Recovered:
 async def recover(catalog: Catalog, storages: Mapping[str, Storage]) -> Recovered:
     """Finish or undo what was interrupted. No writer may run yet."""
     await catalog.recover()
-    uploads = await _open_uploads(catalog)
+    uploads = Uploads(catalog)
     outcome = Recovered()
     for name, storage in storages.items():
         if Can.STAGE in storage.can:
@@ -46,34 +46,59 @@ async def recover(catalog: Catalog, storages: Mapping[str, Storage]) -> Recovere
     return outcome
 
 
-async def _open_uploads(catalog: Catalog) -> set[str | None]:
-    return {
-        upload.id for _, upload in await catalog.stale_uploads(before_ns=_ALL_TIME_NS, limit=2**31)
-    }
+class Uploads:
+    """The staged names of open uploads: asked for once for each upload that has any."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._names: dict[str, frozenset[str]] = {}
+        self._open: frozenset[str] | None = None
+
+    async def own(self, name: str) -> bool:
+        """Whether those are the bytes of an open upload: of acknowledged parts, or where parts lie
+        in place."""
+        kind, _, rest = name.partition("-")
+        if kind not in {"upload", "part"}:
+            return False
+        id = rest.partition("-")[0]
+        if id not in await self._ids():
+            return False
+        if id not in self._names:
+            parts = await self._catalog.parts(id)
+            files = (part_file(id, p.number, p.attempt) for p in parts if p.offset is None)
+            self._names[id] = frozenset((upload_file(id), *files))
+        return name in self._names[id]
+
+    async def _ids(self) -> frozenset[str]:
+        if self._open is None:
+            stale = await self._catalog.stale_uploads(before_ns=_ALL_TIME_NS, limit=2**31)
+            self._open = frozenset(upload.id for _, upload in stale)
+        return self._open
 
 
 async def _recover_storage(
     catalog: Catalog,
     storage_name: str,
     storage: Storage,
-    uploads: AbstractSet[str | None],
+    uploads: Uploads,
     outcome: Recovered,
 ) -> None:
     for name in storage.staged_names():
-        version = await _owner(catalog, storage_name, storage, name)
+        version = await owner_of(catalog, storage_name, storage, name)
         if version is not None:
             storage.place(name, version.location.path)
             outcome.placed += 1
-        elif _upload_of(name) in uploads:
+        elif await uploads.own(name):
             outcome.kept += 1
         else:
             storage.drop_staged(name)
             outcome.dropped += 1
 
 
-async def _owner(
+async def owner_of(
     catalog: Catalog, storage_name: str, storage: Storage, name: str
 ) -> Version | None:
+    """The version whose row names those staged bytes, None if there is none (any more)."""
     try:
         record = storage.staged_description(name)
     except Damaged:
@@ -90,8 +115,3 @@ async def _owner(
     if version is None or version.location.staged != name:
         return None
     return version
-
-
-def _upload_of(name: str) -> str | None:
-    kind, _, rest = name.partition("-")
-    return rest.partition("-")[0] if kind in {"upload", "part"} else None

@@ -23,9 +23,10 @@ from gateway.catalog.interface import Catalog
 from gateway.catalog.outside import MissingLimit
 from gateway.catalog.sqlite import SqliteCatalog
 from gateway.dispatch import Dispatcher
-from gateway.jobs import digesting, janitor, scrub, snapshots, watcher
+from gateway.jobs import digesting, janitor, leavings, scrub, snapshots, watcher
 from gateway.jobs.lease import Lease, run_elected
 from gateway.jobs.recovery import recover
+from gateway.jobs.roll import Roll
 from gateway.jobs.snapshots import SnapshotRules
 from gateway.observe.tally import Tally
 from gateway.s3.target import Domains
@@ -39,6 +40,9 @@ from gateway.settings.model import Settings
 JOBS_LOCK = "jobs.lock"
 """Beside the catalog: the worker that holds it runs the jobs."""
 
+WORKERS = "workers"
+"""Beside the catalog: the folder in which the workers that live are noted."""
+
 
 class S3:
     """The S3 application of one worker: ``gateway.server.application.Application``."""
@@ -50,6 +54,7 @@ class S3:
         dispatcher: Dispatcher,
         pool: Executor,
         *,
+        roll: Roll,
         lease: Lease | None,
         snapshot_rules: SnapshotRules,
     ) -> None:
@@ -57,6 +62,7 @@ class S3:
         self._settings = settings
         self._services = services
         self._pool = pool
+        self._roll = roll
         self._lease = lease
         self._snapshot_rules = snapshot_rules
         self._jobs: asyncio.Task[None] | None = None
@@ -70,6 +76,7 @@ class S3:
 
     async def open(self, *, first: bool) -> None:
         services = self._services
+        await self._enter_roll()
         for name, storage in services.storages.items():
             try:
                 await storage.open()
@@ -93,7 +100,18 @@ class S3:
             self._jobs = asyncio.create_task(run_elected(self._lease, self._jobs_of_a_term))
 
     def _jobs_of_a_term(self) -> list[Coroutine[None, None, None]]:
-        return _jobs(self._services, self._snapshot_rules, self._settings)
+        return _jobs(self._services, self._roll, self._snapshot_rules, self._settings)
+
+    async def _enter_roll(self) -> None:
+        try:
+            await asyncio.to_thread(self._roll.enter, self._services.process)
+        except OSError as error:
+            raise StartError(
+                f"The folder of the workers beside the catalog cannot be used: {error}. It must be "
+                f"writable for uid {os.geteuid()}.",
+                exit=Exit.STORAGE_FAILED,
+            ) from None
+        self._opened.callback(self._roll.leave)
 
     async def probe(self) -> None:
         await self._services.catalog.buckets(limit=1)
@@ -160,6 +178,7 @@ def build(
         services,
         dispatcher,
         pool,
+        roll=Roll(Path(catalog).with_name(WORKERS)),
         lease=Lease(Path(catalog).with_name(JOBS_LOCK)) if runs_jobs else None,
         snapshot_rules=SnapshotRules(
             folder=snapshot_folder(settings, Path(catalog)), interval_s=settings.snapshot_seconds
@@ -213,11 +232,12 @@ def _tally(settings: Settings) -> Tally:
 
 
 def _jobs(
-    services: Services, snapshot_rules: SnapshotRules, settings: Settings
+    services: Services, roll: Roll, snapshot_rules: SnapshotRules, settings: Settings
 ) -> list[Coroutine[None, None, None]]:
     """What the elected worker runs beside its requests until it closes."""
     jobs = [
         janitor.run(services, janitor.JanitorRules()),
+        leavings.run(services, roll),
         snapshots.run(services.catalog, snapshot_rules),
         digesting.run(services),
         *(watcher.run(services, name) for name in services.storages),

@@ -1,11 +1,14 @@
 """CompleteMultipartUpload: from parts to an object."""
 
 import asyncio
+import contextlib
 import itertools
+import os
 from collections.abc import Sequence
+from typing import Self
 
 from backends.interface import Can, Staged, Storage
-from gateway.catalog.errors import CatalogUnavailable, NoSuchUpload
+from gateway.catalog.errors import CatalogError, CatalogUnavailable, NoSuchUpload
 from gateway.catalog.interface import part_file, upload_file
 from gateway.catalog.records import (
     NULL_VERSION,
@@ -55,21 +58,70 @@ async def complete_multipart_upload(
             # Raises NoSuchUpload if what was seen is that another request has completed it.
             await catalog.upload(bucket, input.key, input.upload_id)
             raise
-        unfinished = await catalog.begin_complete(upload.id)
+        async with _Closed(context, upload) as closed:
+            completed = await _completed(
+                context, bucket, input, upload, condition, movable=not closed.unfinished
+            )
     except NoSuchUpload:
         return await _again(context, bucket, input)
+    return _result(context, bucket, completed)
+
+
+class _Closed:
+    """The upload closed against writers, and open again if it does not become an object.
+
+    It is opened again even if it may have become one: then there is no such upload any more. What
+    cannot be opened now, because the catalog fails, is opened by the next request of this process
+    that completes it, or by any once this process is dead.
+    """
+
+    def __init__(self, context: Context, upload: Upload) -> None:
+        self._services = context.services
+        self._upload = upload
+        self.unfinished = False
+        """Whether attempts in place are still being written."""
+
+    async def __aenter__(self) -> Self:
+        catalog, id = self._services.catalog, self._upload.id
+        completing = self._services.completing
+        if id in completing:
+            raise NoSuchUpload(id)
+        completing.add(id)
+        try:
+            if self._upload.completing:
+                await catalog.reopen_upload(id, by=os.getpid())
+            self.unfinished = await catalog.begin_complete(id)
+        except BaseException:
+            completing.discard(id)
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        id = self._upload.id
+        try:
+            if kind is not None:
+                with contextlib.suppress(CatalogError):
+                    await self._services.catalog.reopen_upload(id, by=os.getpid())
+        finally:
+            self._services.completing.discard(id)
+
+
+async def _completed(
+    context: Context,
+    bucket: Bucket,
+    input: CompleteMultipartUpload,
+    upload: Upload,
+    condition: Condition,
+    *,
+    movable: bool,
+) -> Completed:
     try:
-        completed = await _complete(
-            context, bucket, input, upload, condition, movable=not unfinished
-        )
+        return await _complete(context, bucket, input, upload, condition, movable=movable)
     except (CatalogUnavailable, asyncio.CancelledError):
-        # It may have happened. If not, the next start opens the upload again.
         raise
     except BaseException:
-        await catalog.reopen_upload(upload.id)
         await _require(context, bucket, upload)
         raise
-    return _result(context, bucket, completed)
 
 
 async def _require(context: Context, bucket: Bucket, upload: Upload) -> None:

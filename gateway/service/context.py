@@ -59,7 +59,10 @@ class Services:
     new_id: Callable[[], str]
     """32 random hexadecimal digits."""
     process: str
-    """Names this process in the staged names it makes; hexadecimal."""
+    """Names this process in the staged names it makes; 8 hexadecimal digits."""
+    completing: set[str] = field(default_factory=set)
+    """Uploads that requests of this process are completing now."""
+
     bounds: Bounds = field(default_factory=Bounds)
     watching: Watching | None = None
     """None: files that others put under the paths are left alone."""

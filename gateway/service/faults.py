@@ -41,7 +41,7 @@ def _naming(fault: catalog.CatalogError, code: str, element: str) -> S3Error:
 def _ours(fault: catalog.CatalogError | storage.StorageError) -> S3Error:
     _log.error("request failed", error=type(fault).__name__, cause=str(fault))
     match fault:
-        case storage.Full():
+        case storage.Full() | catalog.CatalogFull():
             return S3Error("InsufficientStorage", "The storage is full.", status=507)
         case storage.Throttled():
             return S3Error("SlowDown")

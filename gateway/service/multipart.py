@@ -118,7 +118,7 @@ class PartWriter:
         self._upload = upload
         self._number = number
         self._size = size
-        self._attempt = context.services.new_id()
+        self._attempt = f"{context.services.process}{context.services.new_id()}"
         self._offset: int | None = None
         self._stays = False
         """The bytes are the upload's now, or may be."""

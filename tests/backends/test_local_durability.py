@@ -174,3 +174,28 @@ async def test_a_sidecar_is_forced_to_the_medium(local: LocalStorage, syncs: Syn
     await sealed(local, "put-1", b"data", b"x" * 60_000)
     assert syncs.made["fsync file"] == 2
     assert syncs.made["fsync folder"] == 3
+
+
+async def test_removals_are_forced_in_all_folders_that_led_to_them(
+    local: LocalStorage, root: Path, syncs: Syncs
+) -> None:
+    for path in ("b/d/e/k", "b/d/l", "c/m"):
+        await local.write(path, body(b"x"), size=1)
+        assert local.remove(path, only_if=None)
+    assert [path.name for path in root.iterdir() if path.name in {"b", "c"}] != []
+    syncs.made.clear()
+    await asyncio.to_thread(local.force_removed, ["b/d/e/k", "b/d/l", "c/m", "gone"])
+    assert syncs.made == {"fsync folder": 3}, "b, c and the root: what was between is gone"
+
+
+async def test_a_removal_that_cannot_be_forced_is_told(local: LocalStorage, syncs: Syncs) -> None:
+    await local.write("b/k", body(b"x"), size=1)
+    assert local.remove("b/k", only_if=None)
+    syncs.failing.add("fsync folder")
+    with pytest.raises(Unavailable):
+        await asyncio.to_thread(local.force_removed, ["b/k"])
+
+
+async def test_relaxed_forces_no_removal(relaxed: LocalStorage, syncs: Syncs) -> None:
+    relaxed.force_removed(["b/k"])
+    assert not syncs.made

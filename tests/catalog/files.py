@@ -1,6 +1,7 @@
 """A storage of plain files that outlives its process, and can end it at any verb."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from backends.interface import Fingerprint, Glance, Nature
@@ -62,6 +63,9 @@ class Files:
         self._perhaps("before drop_staged")
         (self.root / "staged" / name).unlink(missing_ok=True)
         self._perhaps("after drop_staged")
+
+    def force_removed(self, paths: Sequence[str]) -> None:
+        self._perhaps("before force_removed")
 
     def make_folder(self, name: str) -> None:
         self._perhaps("before make_folder")

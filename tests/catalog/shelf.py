@@ -1,6 +1,6 @@
 """A storage as the catalog sees it: names and fingerprints only, every call recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from backends.errors import Unavailable
@@ -24,6 +24,7 @@ class Shelf:
     refuses_to_remove: bool = False
     fails_to_remove: bool = False
     fails_to_place: bool = False
+    fails_to_force: bool = False
     is_away: bool = False
     is_itself: bool = True
 
@@ -83,6 +84,11 @@ class Shelf:
             return False
         self.paths.pop(path, None)
         return True
+
+    def force_removed(self, paths: Sequence[str]) -> None:
+        self.calls.append(("force_removed", *paths))
+        if self.fails_to_force:
+            raise Unavailable("no fsync")
 
     def drop_staged(self, name: str) -> None:
         self.calls.append(("drop_staged", name))

@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from gateway.catalog.errors import CatalogUnavailable, ConditionFailed, NoSuchBucket
+from gateway.catalog.errors import CatalogFull, CatalogUnavailable, ConditionFailed, NoSuchBucket
 from gateway.catalog.records import Bucket, Condition, Version
 from gateway.catalog.sqlite import SqliteCatalog, committer
 from gateway.catalog.sqlite.ledger import Ledger, Transaction
@@ -270,7 +270,7 @@ async def test_a_full_disk_fails_writes_and_nothing_else(
             disk.is_full = True
             jobs = [catalog.publish(bucket, new_version(bucket, f"{n}")) for n in range(5)]
             outcomes = await asyncio.gather(*jobs, return_exceptions=True)
-            assert {type(outcome) for outcome in outcomes} == {CatalogUnavailable}
+            assert {type(outcome) for outcome in outcomes} == {CatalogFull}
             assert await catalog.get(bucket, "kept") == kept
             disk.is_full = False
             await catalog.publish(bucket, new_version(bucket, "more"))
@@ -388,6 +388,68 @@ async def test_rows_of_what_is_gone_go_without_another_job(
     async with asyncio.timeout(10):
         while reader.execute("SELECT count(*) FROM locations").get:
             await asyncio.sleep(0.01)
+
+
+async def test_rows_of_what_is_gone_stay_until_that_is_durable(
+    catalog: SqliteCatalog, shelf: Shelf
+) -> None:
+    shelf.fails_to_force = True
+    bucket = await new_bucket(catalog)
+    version = await catalog.publish(bucket, new_version(bucket, "k", shelf=shelf))
+    await catalog.remove(bucket, "k")
+    path = version.location.path
+    async with asyncio.timeout(10):
+        while ("force_removed", path) not in shelf.calls:
+            await asyncio.sleep(0.01)
+    assert path not in shelf.paths
+    assert await catalog.finish_removals() == 1
+    shelf.fails_to_force = False
+    assert await catalog.finish_removals() == 0
+    reader = catalog._reader
+    assert reader is not None
+    assert reader.execute("SELECT count(*) FROM locations").get == 0
+
+
+async def test_many_removals_are_forced_at_once_and_before_an_idle_moment(
+    catalog: SqliteCatalog, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "_MOST_GONE", 5)
+    bucket = await new_bucket(catalog)
+    for number in range(5):
+        await catalog.publish(bucket, new_version(bucket, f"{number}", shelf=shelf))
+    shelf.calls.clear()
+    removed = [asyncio.ensure_future(catalog.remove(bucket, f"{n}")) for n in range(5)]
+    await asyncio.gather(*removed)
+    await catalog.remove(bucket, "none")
+    await catalog.remove(bucket, "none")
+    forced = [call[1:] for call in shelf.calls if call[0] == "force_removed"]
+    assert sum(len(paths) for paths in forced) == 5
+
+
+async def test_the_folder_of_a_deleted_bucket_goes_in_any_case(
+    catalog: SqliteCatalog, shelf: Shelf
+) -> None:
+    bucket = await new_bucket(catalog)
+    shelf.fails_to_force = True
+    await catalog.delete_bucket(bucket.name)
+    shelf.folders.add(bucket.name)  # as after a power cut
+    shelf.fails_to_force = False
+    await catalog.recover()
+    assert bucket.name not in shelf.folders
+    reader = catalog._reader
+    assert reader is not None
+    assert reader.execute("SELECT count(*) FROM locations").get == 0
+
+
+async def test_the_folder_of_a_bucket_that_is_there_again_stays(
+    catalog: SqliteCatalog, shelf: Shelf
+) -> None:
+    shelf.fails_to_force = True
+    bucket = await new_bucket(catalog)
+    await catalog.delete_bucket(bucket.name)
+    await catalog.create_bucket(bucket.name, region="", storage="disk", now_ns=2)
+    await catalog.recover()
+    assert bucket.name in shelf.folders
 
 
 async def test_the_wal_is_bounded(

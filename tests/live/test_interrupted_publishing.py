@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from backends.errors import Unavailable
 from backends.local.storage import LocalStorage
+from tests.crash.checking import doomed
 from tests.live.client import Client
 from tests.live.server import running
 
@@ -118,6 +120,72 @@ def test_staged_bytes_that_nobody_knows_are_dropped_and_uploads_kept(tmp_path: P
         assert live.client.get("bucket", "a/key").body == b"old"
         assert live.client.complete("bucket", "big", upload, [(1, etag)]).status == 200
         assert live.client.get("bucket", "big").body == b"part"
+
+
+def test_an_attempt_at_a_part_that_was_never_acknowledged_is_dropped(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    staged = root / ".s3front" / "staged"
+    with running(root, durability="relaxed") as live:
+        live.client.make_bucket("bucket")
+        upload = live.client.start_upload("bucket", "big")
+        live.client.put_part("bucket", "big", upload, 1, b"first")
+        # This one has a file of its own.
+        etag = live.client.put_part("bucket", "big", upload, 1, b"second").headers["etag"]
+    kept = sorted(path.name for path in staged.iterdir())
+    assert len(kept) == 2
+    (staged / f"part-{upload}-1-{'0' * 32}").write_bytes(b"thi")
+    (staged / f"part-{upload}-2-{'0' * 32}").write_bytes(b"oth")
+    with running(root, durability="relaxed") as live:
+        assert live.staged(upload) == kept
+        assert live.client.complete("bucket", "big", upload, [(1, etag)]).status == 200
+        assert live.client.get("bucket", "big").body == b"second"
+        assert live.staged() + live.staged(upload) == []
+
+
+def test_a_bucket_that_was_deleted_stays_deleted_though_its_folder_is_still_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    with running(root, durability="relaxed") as live:
+        live.client.make_bucket("bucket")
+        live.client.make_bucket("other")
+        with monkeypatch.context() as patch:
+            # As if the machine stopped between the commit and the removal of the folder.
+            patch.setattr(LocalStorage, "drop_folder", _fails)
+            assert live.client.request("DELETE", "/bucket").status == 204
+            assert live.client.request("DELETE", "/other").status == 204
+        assert (root / "bucket").is_dir()
+        live.client.make_bucket("other")
+    with running(root, durability="relaxed") as live:
+        assert live.client.request("GET", "/").texts("Buckets/Bucket/Name") == ["other"]
+        assert not (root / "bucket").exists()
+        assert (root / "other").is_dir()
+
+
+def test_a_removal_is_done_though_a_folder_has_taken_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    with running(root, durability="relaxed") as live:
+        client = live.client
+        client.make_bucket("bucket")
+        client.put("bucket", "a", b"deleted")
+        # As if the machine stopped before the row was forgotten.
+        monkeypatch.setattr(LocalStorage, "force_removed", _fails)
+        client.delete("bucket", "a")
+        client.put("bucket", "a/b", b"below")
+        assert (root / "bucket" / "a" / "b").read_bytes() == b"below"
+    assert doomed(root) == ["bucket/a"]
+    monkeypatch.undo()
+    with running(root, durability="relaxed") as live:
+        assert doomed(root) == []
+        live.client.delete("bucket", "a/b")
+        live.client.put("bucket", "a", b"again")
+        assert (root / "bucket" / "a").read_bytes() == b"again"
+
+
+def _fails(*_: object) -> None:
+    raise Unavailable("no disk")
 
 
 def test_all_is_there_after_a_start(tmp_path: Path) -> None:

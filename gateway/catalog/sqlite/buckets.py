@@ -9,7 +9,7 @@ from backends.errors import Unsupported
 from backends.interface import Nature
 from gateway.catalog.errors import BucketExists, BucketNotEmpty, NoSuchBucket
 from gateway.catalog.records import Bucket
-from gateway.catalog.sqlite import missing, uploads
+from gateway.catalog.sqlite import locations, missing, uploads
 from gateway.catalog.sqlite.generation import Generation
 from gateway.catalog.sqlite.ledger import Transaction
 
@@ -84,6 +84,7 @@ def create(transaction: Transaction, name: str, region: str, storage: str, now_n
         "INSERT INTO buckets(name, created_ns, region, storage) VALUES(?, ?, ?, ?)",
         (name, now_ns, region, storage),
     )
+    locations.spare_folder(transaction, storage, name)
     if placing is not None:
 
         def make() -> None:
@@ -107,6 +108,8 @@ def adopt(transaction: Transaction, name: str, region: str, storage: str, now_ns
     """As ``Catalog.adopt_bucket``: under the lock under which a deleted bucket's folder goes."""
     placing = transaction.ledger.placing(storage)
     if placing is None or placing.glance(name).nature is not Nature.FOLDER:
+        return False
+    if locations.folder_is_doomed(transaction, storage, name):
         return False
     try:
         create(transaction, name, region, storage, now_ns)
@@ -133,13 +136,4 @@ def delete(transaction: Transaction, name: str) -> None:
     ledger.buckets.pop(id, None)
     uploads.abandon(transaction, id)
     missing.drop_bucket(transaction, id)
-    placing = ledger.placing(storage)
-    if placing is not None:
-
-        def drop() -> None:
-            try:
-                placing.drop_folder(name)
-            except Unsupported:
-                return
-
-        transaction.after_commit(drop)
+    locations.doom_folder(transaction, storage, name)

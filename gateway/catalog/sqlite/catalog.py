@@ -213,8 +213,8 @@ class SqliteCatalog(Catalog):
     async def begin_complete(self, upload_id: str) -> bool:
         return await self._write(uploads.begin_complete, upload_id)
 
-    async def reopen_upload(self, upload_id: str) -> None:
-        await self._write(uploads.reopen, upload_id)
+    async def reopen_upload(self, upload_id: str, *, by: int | None = None) -> None:
+        await self._write(uploads.reopen, upload_id, by)
 
     async def abort_upload(self, bucket: Bucket, key: str, upload_id: str) -> None:
         await self._write(uploads.abort, bucket, key, upload_id)

@@ -31,6 +31,8 @@ _LONGEST_BATCH_S = 0.02
 """After which no further job is begun in a batch."""
 _IDLE_S = 0.05
 """After which the rows of what is gone are deleted without waiting for a job."""
+_MOST_GONE = 128
+"""Removals that are forced to the medium at once; fewer wait for an idle moment."""
 _BUSY_S = 5.0
 """How long a writer that is none of ours (the sqlite3 shell) is waited for."""
 _BUSY_PAUSE_S = 0.002
@@ -80,7 +82,7 @@ class Committer:
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """Do ``work`` in a transaction; returns when that is committed and settled.
 
-        Raises what ``work`` raises, or CatalogUnavailable. Waits while too many others wait.
+        Raises what ``work`` raises, CatalogFull or CatalogUnavailable. Waits while too many others wait.
         """
         await self._room.acquire()
         if not self._accepting:
@@ -135,7 +137,9 @@ class Committer:
     def _turn(self, lock: FairLock, ledger: Ledger) -> bool:
         try:
             self._collect(ledger)
-            if not self._jobs and not ledger.gone:
+            if ledger.gone and (not self._jobs or len(ledger.gone) >= _MOST_GONE):
+                ledger.force_gone()
+            if not self._jobs and not ledger.has_forgettable:
                 return not self._stopping
             with lock:
                 self._batch(ledger)
@@ -194,7 +198,7 @@ class Committer:
             for work in transaction.following:
                 self._queue.put(_Job(work, None))
 
-    def _give_up(self, jobs: deque[_Job], error: CatalogUnavailable) -> None:
+    def _give_up(self, jobs: deque[_Job], error: CatalogError) -> None:
         failed = list(jobs)
         jobs.clear()
         for job in failed:
@@ -293,7 +297,8 @@ def _translated(error: BaseException) -> BaseException:
     return CatalogUnavailable(f"a job was ended by {type(error).__name__}")
 
 
-def _lost(what: str, error: BaseException) -> CatalogUnavailable:
+def _lost(what: str, error: BaseException) -> CatalogError:
+    lost: CatalogError
     if isinstance(error, (apsw.Error, OSError)):
         lost = failure(what, error)
     else:

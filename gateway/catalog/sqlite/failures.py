@@ -2,11 +2,12 @@
 
 import apsw
 
-from gateway.catalog.errors import CatalogDamaged, CatalogUnavailable
+from gateway.catalog.errors import CatalogDamaged, CatalogError, CatalogFull, CatalogUnavailable
 
 
-def failure(what: str, error: apsw.Error | OSError) -> CatalogUnavailable:
-    """CatalogDamaged if the file is not what was written to it, else CatalogUnavailable.
+def failure(what: str, error: apsw.Error | OSError) -> CatalogError:
+    """CatalogDamaged if the file is not what was written to it, CatalogFull if there is no space, else
+    CatalogUnavailable.
 
     ``what`` failed, in a word or two.
     """
@@ -16,6 +17,10 @@ def failure(what: str, error: apsw.Error | OSError) -> CatalogUnavailable:
             "Objects whose rows are elsewhere are served. Look with `s3front check`; a new catalog "
             "is made with `s3front rebuild`"
         )
+    if isinstance(error, apsw.FullError):
+        # SQLite says so when it cannot write, never when it cannot sync. A transaction counts by its
+        # last page in the WAL, and is not there, not even after a crash, unless all was written.
+        return CatalogFull(f"{what} found no space left where the catalog is ({error})")
     return CatalogUnavailable(f"{what} failed: {error}")
 
 

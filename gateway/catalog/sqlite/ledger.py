@@ -8,6 +8,7 @@ from typing import Any
 import apsw
 from apsw import Connection
 
+from backends.errors import StorageError
 from gateway.catalog.errors import NoSuchBucket
 from gateway.catalog.interface import Placing
 from gateway.catalog.records import Bucket
@@ -26,10 +27,11 @@ SPELLINGS = "Ab/\u00c9E\u0301/\ufb01\u212b"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """A doomed location whose bytes have been seen gone: its row may go."""
+    """A doomed location whose bytes have been seen gone: its row may go once that is durable."""
 
     storage: str
     claim: str
+    path: str
     size: int
     stamp: str
 
@@ -43,6 +45,7 @@ class Ledger:
         self.connection = connection
         self.generation = generation
         self.gone: list[Gone] = []
+        self._forgettable: list[Gone] = []
         self.doomed: set[tuple[str, str]] = set()
         """Storage and claim of what this transaction has doomed: not to be touched before commit."""
         self.buckets: dict[int, str] = {}
@@ -52,14 +55,36 @@ class Ledger:
         self._folds: dict[str, bool] = {}
         self._clearing = 0
 
+    @property
+    def has_forgettable(self) -> bool:
+        """Whether there are rows for the next transaction to delete."""
+        return bool(self._forgettable)
+
+    def force_gone(self) -> None:
+        """Make durable that what is gone is gone: the next transaction deletes the rows. Blocks.
+
+        Were a row deleted before, a power cut could bring back the bytes and nobody would know
+        that they were doomed. What cannot be forced is left to recovery and the janitor.
+        """
+        by_storage: dict[str, list[Gone]] = {}
+        for gone in self.gone:
+            by_storage.setdefault(gone.storage, []).append(gone)
+        self.gone.clear()
+        for storage, some in by_storage.items():
+            placing = self.placing(storage)
+            if placing is not None:
+                with contextlib.suppress(StorageError):
+                    placing.force_removed([gone.path for gone in some])
+                    self._forgettable += some
+
     def begin(self) -> None:
-        """Begin a transaction, with the rows of what is gone already deleted. apsw.BusyError."""
+        """Begin a transaction, with the rows of what is gone for good deleted. apsw.BusyError."""
         self.connection.execute("BEGIN IMMEDIATE")
         self.doomed.clear()
         self.buckets.clear()
         self.changes_buckets = False
-        self._clearing = len(self.gone)
-        for gone in self.gone:
+        self._clearing = len(self._forgettable)
+        for gone in self._forgettable:
             self.connection.execute(
                 "DELETE FROM locations WHERE storage = ? AND claim = ? AND stamp = ? "
                 "AND fingerprint_size = ? AND state = 'doomed'",
@@ -72,7 +97,7 @@ class Ledger:
             self.generation.begin()
         try:
             self.connection.execute("COMMIT")
-            del self.gone[: self._clearing]
+            del self._forgettable[: self._clearing]
         finally:
             if self.changes_buckets:
                 self.generation.end()
@@ -83,6 +108,7 @@ class Ledger:
         Rows of what is gone are left to recovery, lest an idle process tries again and again.
         """
         self.gone.clear()
+        self._forgettable.clear()
         if self.connection.in_transaction:
             with contextlib.suppress(apsw.Error):
                 self.connection.execute("ROLLBACK")

@@ -5,14 +5,17 @@ version, which is looked up anyway, or by a row of ``locations``. On one that co
 claims of current versions are kept in a column with a unique index.
 """
 
-from backends.errors import StorageError
-from backends.interface import Fingerprint
+from backends.errors import StorageError, Unsupported
+from backends.interface import Fingerprint, Nature
 from gateway.catalog.errors import CatalogUnavailable
 from gateway.catalog.interface import Placing, shadow_path
 from gateway.catalog.records import Location
 from gateway.catalog.sqlite.ledger import Gone, Ledger, Transaction
 
 _PIECE = 256
+
+_OF_A_FOLDER = Fingerprint(size=0, stamp="folder")
+"""Of rows that doom a bucket's folder; its claim and path are the bucket's name, without a slash."""
 
 
 def decide(
@@ -165,6 +168,43 @@ def doom(transaction: Transaction, location: Location) -> None:
         transaction.after_commit(lambda: _remove(ledger, placing, location, claim))
 
 
+def doom_folder(transaction: Transaction, storage: str, bucket: str) -> None:
+    """A bucket's folder is to go after the commit. Until it has gone for good a row says so: a start
+    would take the folder for a bucket that somebody made.
+    """
+    ledger = transaction.ledger
+    placing = ledger.placing(storage)
+    if placing is None:
+        return
+    location = Location(
+        storage=storage, path=bucket, staged=None, fingerprint=_OF_A_FOLDER, natural=False
+    )
+    transaction.execute(
+        "INSERT OR REPLACE INTO locations(storage, claim, path, fingerprint_size, stamp, state) "
+        "VALUES(?, ?, ?, ?, ?, 'doomed')",
+        (storage, bucket, bucket, _OF_A_FOLDER.size, _OF_A_FOLDER.stamp),
+    )
+    ledger.doomed.add((storage, bucket))
+    transaction.after_commit(lambda: _remove(ledger, placing, location, bucket))
+
+
+def folder_is_doomed(transaction: Transaction, storage: str, bucket: str) -> bool:
+    """Whether the folder of that name is what is left of a deleted bucket."""
+    row = transaction.row(
+        "SELECT 1 FROM locations WHERE storage = ? AND claim = ? AND stamp = ?",
+        (storage, bucket, _OF_A_FOLDER.stamp),
+    )
+    return row is not None
+
+
+def spare_folder(transaction: Transaction, storage: str, bucket: str) -> None:
+    """There is a bucket of that name (again): its folder may stay."""
+    transaction.execute(
+        "DELETE FROM locations WHERE storage = ? AND claim = ? AND stamp = ?",
+        (storage, bucket, _OF_A_FOLDER.stamp),
+    )
+
+
 def _remove(ledger: Ledger, placing: Placing, location: Location, claim: str) -> None:
     if _removed(placing, location):
         fingerprint = location.fingerprint
@@ -172,6 +212,7 @@ def _remove(ledger: Ledger, placing: Placing, location: Location, claim: str) ->
             Gone(
                 storage=location.storage,
                 claim=claim,
+                path=location.path,
                 size=fingerprint.size,
                 stamp=fingerprint.stamp,
             )
@@ -180,13 +221,27 @@ def _remove(ledger: Ledger, placing: Placing, location: Location, claim: str) ->
 
 def _removed(placing: Placing, location: Location) -> bool:
     try:
-        if not _vacated(placing, location):
+        if location.fingerprint == _OF_A_FOLDER:
+            # One that is not empty stays: what is in it is somebody else's.
+            placing.drop_folder(location.path)
+            return True
+        if not _vacated(placing, location) and not _is_folder(placing, location.path):
             return False
         if location.staged is not None:
             placing.drop_staged(location.staged)
+    except Unsupported:
+        return True  # a storage without folders
     except StorageError:
         return False
     return True
+
+
+def _is_folder(placing: Placing, path: str) -> bool:
+    """Whether a folder is where bytes were: those of keys below it came when they had gone."""
+    try:
+        return placing.glance(path).nature is Nature.FOLDER
+    except StorageError:
+        return False
 
 
 def _vacated(placing: Placing, location: Location) -> bool:
@@ -203,17 +258,17 @@ def _vacated(placing: Placing, location: Location) -> bool:
 
 
 def finish_removals(
-    transaction: Transaction, after: tuple[str, str]
+    transaction: Transaction, start: tuple[str, str]
 ) -> tuple[tuple[str, str] | None, int]:
     """Try to remove what earlier transactions doomed, a bounded number of it.
 
     Returns where to go on (None: that was all) and how many of them are still there.
     """
-    left = 0
+    gone: dict[str, list[tuple[str, str]]] = {}
     rows = transaction.rows(
         "SELECT storage, claim, path, staged, fingerprint_size, stamp FROM locations "
         "WHERE state = 'doomed' AND (storage, claim) > (?, ?) ORDER BY storage, claim LIMIT ?",
-        (*after, _PIECE),
+        (*start, _PIECE),
     )
     for storage, claim, path, staged, size, stamp in rows:
         location = Location(
@@ -224,10 +279,23 @@ def finish_removals(
         )
         placing = transaction.ledger.placing(storage)
         own = (storage, claim) in transaction.ledger.doomed
-        if own or placing is None or not _removed(placing, location):
-            left += 1
-        else:
-            transaction.execute(
-                "DELETE FROM locations WHERE storage = ? AND claim = ?", (storage, claim)
-            )
-    return (rows[-1][0], rows[-1][1]) if len(rows) == _PIECE else None, left
+        if not own and placing is not None and _removed(placing, location):
+            gone.setdefault(storage, []).append((claim, path))
+    forgotten = sum(_forget(transaction, storage, some) for storage, some in gone.items())
+    after = (rows[-1][0], rows[-1][1]) if len(rows) == _PIECE else None
+    return after, len(rows) - forgotten
+
+
+def _forget(transaction: Transaction, storage: str, gone: list[tuple[str, str]]) -> int:
+    """Delete the rows of these claims and paths once it is durable that they are gone."""
+    placing = transaction.ledger.placing(storage)
+    try:
+        if placing is not None:
+            placing.force_removed([path for _, path in gone])
+    except StorageError:
+        return 0
+    for claim, _ in gone:
+        transaction.execute(
+            "DELETE FROM locations WHERE storage = ? AND claim = ?", (storage, claim)
+        )
+    return len(gone)

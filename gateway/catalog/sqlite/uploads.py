@@ -195,9 +195,12 @@ def begin_complete(transaction: Transaction, id: str) -> bool:
     return unfinished is not None
 
 
-def reopen(transaction: Transaction, id: str) -> None:
+def reopen(transaction: Transaction, id: str, by: int | None) -> None:
     """As ``Catalog.reopen_upload``."""
-    transaction.execute("UPDATE uploads SET completing = 0 WHERE id = ?", (id,))
+    transaction.execute(
+        "UPDATE uploads SET completing = 0 WHERE id = ?1 AND (?2 IS NULL OR completing = ?2)",
+        (id, by),
+    )
 
 
 def reopen_all(transaction: Transaction) -> None:
