@@ -96,3 +96,15 @@ bodies = st.lists(
     ),
     max_size=2,
 )  # fmt: skip
+kept_parameters = st.lists(
+    st.tuples(_META.flatmap(_encoded), _ANY.flatmap(_encoded)).map("=".join), max_size=2
+).map("&".join)
+"""Metadata as a presigned URL brings it."""
+kept_headers = st.dictionaries(
+    st.sampled_from(
+        ["content-type", "cache-control", "content-disposition", "content-language", "expires",
+         "content-encoding", "x-amz-meta-a", "x-amz-website-redirect-location", "x-amz-tagging"]
+    ),
+    values,
+    max_size=2,
+)  # fmt: skip

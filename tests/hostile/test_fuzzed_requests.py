@@ -1,5 +1,6 @@
 """Any request at all, signed rightly so that it gets deep, or wrongly so that it must not."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
@@ -12,7 +13,7 @@ from tests.live.client import Client
 from tests.live.server import Live
 
 MANY = settings(
-    max_examples=400,
+    max_examples=int(os.environ.get("S3FRONT_TEST_EXAMPLES", "250")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -57,6 +58,17 @@ def test_anything_that_is_signed_gets_an_answer_of_s3(
     told = inside.signed(asked)
     if before and told.status >= 300:
         assert sorted(inside.keys("fuzz")) == before
+
+
+@MANY
+@given(query=fuzzing.kept_parameters, headers=fuzzing.kept_headers)
+def test_whatever_is_kept_with_an_object_can_be_sent(
+    inside: Inside, query: str, headers: Mapping[str, str]
+) -> None:
+    asked = Asked(method="PUT", path="/fuzz/kept", query=query, headers=headers, pieces=[b"x"])
+    if inside.signed(asked).status == 200:
+        for method in ("GET", "HEAD"):
+            assert inside.signed(Asked(method=method, path="/fuzz/kept")).status == 200
 
 
 @MANY
