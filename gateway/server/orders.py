@@ -5,12 +5,15 @@ They hold secrets, so they go through pipes and are never arguments, environment
 
 import json
 import os
+import signal
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gateway.access.credentials import Credentials
 from gateway.settings.model import Settings
 
+SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2})
+"""What the parent is told by: stop, stop, reload, restart the workers."""
 _UNSENT = {"root_access_key", "root_secret_key"}
 
 
@@ -19,7 +22,9 @@ class Start:
     """The first order: all a worker needs to know."""
 
     number: int
-    """0 to workers-1."""
+    """0 to workers-1; of a worker and of the one that replaces it."""
+    metrics_number: int
+    """Its own among all that run at once."""
     first: bool
     """No other worker lives: recovery and bootstrap are this one's."""
     factory: str
@@ -29,9 +34,8 @@ class Start:
     secret_key: str = field(repr=False)
     catalog: str
     """Path of the catalog's file."""
-    family: int
-    host: str
-    port: int
+    listener: int
+    """Descriptor of the socket to listen on, inherited; the parent keeps it as well."""
     metrics: bool
 
     @property
@@ -66,8 +70,9 @@ def read_start(descriptor: int) -> Start:
     return Start(**json.loads(line))
 
 
-def drain_line() -> bytes:
-    return b'{"order":"drain"}\n'
+def drain_line(*, handed_over: bool = False) -> bytes:
+    """``handed_over``: a successor has the socket, and is ready."""
+    return json.dumps({"order": "hand over" if handed_over else "drain"}).encode() + b"\n"
 
 
 def reload_line(settings: Settings) -> bytes:
@@ -75,7 +80,7 @@ def reload_line(settings: Settings) -> bytes:
 
 
 def read_order(line: bytes) -> tuple[str, Settings | None]:
-    """``drain``, or ``reload`` with the new settings."""
+    """``drain``, ``hand over``, or ``reload`` with the new settings."""
     order = json.loads(line)
     if order["order"] == "reload":
         return "reload", Settings.model_validate(order["settings"])

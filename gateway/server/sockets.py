@@ -1,17 +1,12 @@
 """Listening sockets: one port, shared by workers."""
 
-import asyncio
 import errno
 import os
 import resource
-import select
 import socket
 
 from gateway.server.failure import Exit, StartError
 from gateway.settings.address import Address
-
-_DRAIN_ROUNDS = 200
-_QUIET_ROUNDS = 5
 
 
 def reserve(address: Address) -> socket.socket:
@@ -28,9 +23,9 @@ def reserve(address: Address) -> socket.socket:
     return _bound(family, target, address, share=True)
 
 
-def listening(family: int, target: tuple[str, int]) -> socket.socket:
-    """A worker's own socket on the port its parent holds; not yet listening. OSError."""
-    return _open(socket.AddressFamily(family), target, share=True)
+def listening(reserved: socket.socket) -> socket.socket:
+    """Another socket on a reserved port, not yet listening: for one worker and its successors. OSError."""
+    return _open(socket.AddressFamily(reserved.family), reserved.getsockname()[:2], share=True)
 
 
 def raise_descriptor_limit() -> int:
@@ -42,23 +37,6 @@ def raise_descriptor_limit() -> int:
         except (OSError, ValueError):
             return soft
     return hard
-
-
-async def empty_accept_queue(sock: socket.socket) -> None:
-    """Let the loop take what clients have already connected to, before the socket is closed:
-    closing it would reset them. Bounded, for clients may keep coming.
-
-    A connection is the server's own only some turns of the loop after it was accepted; asyncio loses
-    what it accepted if the server is closed in between.
-    """
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    quiet = 0
-    for _ in range(_DRAIN_ROUNDS):
-        quiet = 0 if poll.poll(0) else quiet + 1
-        if quiet == _QUIET_ROUNDS:
-            return
-        await asyncio.sleep(0)
 
 
 def _resolve(address: Address) -> tuple[socket.AddressFamily, tuple[str, int]]:

@@ -15,7 +15,8 @@ from gateway.observe.sink import Sink
 from gateway.server import sockets
 from gateway.server.directories import Directories
 from gateway.server.failure import Exit, StartError
-from gateway.server.supervisor import Plan, Supervisor
+from gateway.server.slots import Plan
+from gateway.server.supervisor import Supervisor
 from gateway.settings.address import Address
 from gateway.settings.loader import Loaded
 from gateway.settings.model import Settings

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from gateway.observe.event import RequestEvent
 from gateway.observe.sink import Sink
 from gateway.s3.message import Request, Response
 from gateway.s3.target import Domains
-from gateway.server import orders, sockets
+from gateway.server import orders
 from gateway.server.application import Application, Factory
 from gateway.server.failure import Exit, StartError
 from gateway.server.health import Health, State
@@ -41,6 +42,7 @@ class Worker:
         self._report = report
         self._settings = Settings.model_validate(start.settings)
         self._stop = asyncio.Event()
+        self._handed_over = False
         self._in_flight: set[str] = set()
         self._observers: list[Callable[[RequestEvent], None]] = []
         self._background: list[asyncio.Task[None]] = []
@@ -51,7 +53,7 @@ class Worker:
         """Serve; returns the exit code."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, orders.SIGNALS)
         self._sink = log.stderr_sink()
         try:
             log.configure(
@@ -107,14 +109,14 @@ class Worker:
             ],
             domains=Domains(self._settings.domains),
         )
-        sock = sockets.listening(self._start.family, (self._start.host, self._start.port))
+        sock = socket.socket(fileno=self._start.listener)
         await listener.start(sock, self._certificate.context if self._certificate else None)
         health.state = State.READY
         self._report(orders.Report(kind="ready"))
         await self._stop.wait()
-        health.state = State.DRAINING
-        await sockets.empty_accept_queue(sock)
-        await listener.drain(self._settings.drain_seconds)
+        if not self._handed_over:
+            health.state = State.DRAINING
+        await listener.drain(self._settings.drain_seconds, handed_over=self._handed_over)
 
     def _observe(self, event: RequestEvent) -> None:
         self._in_flight.discard(event.id)
@@ -128,7 +130,7 @@ class Worker:
             # Imported here and not above: the library decides on import where its values live.
             from gateway.observe.metrics import Metrics, number_this_worker  # noqa: PLC0415
 
-            number_this_worker(self._start.number)
+            number_this_worker(self._start.metrics_number)
             metrics = Metrics()
             self._observers.append(metrics.observe)
             self._run_beside(self._tell_inflight(metrics.set_inflight))
@@ -148,7 +150,8 @@ class Worker:
         while not self._stop.is_set():
             line = await reader.readline()
             order, settings = orders.read_order(line) if line else ("drain", None)
-            if order == "drain":
+            if order in {"drain", "hand over"}:
+                self._handed_over = order == "hand over"
                 self._stop.set()
             elif settings is not None:
                 self._reload(settings)
@@ -201,6 +204,7 @@ def main() -> int:
     # The terminal sends these to all its processes; the parent decides what is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     reports = os.dup(1)
     os.dup2(2, 1)
     try:

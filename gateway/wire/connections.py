@@ -8,6 +8,7 @@ which aiohttp never does.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import cast
 
@@ -66,6 +67,7 @@ class Connection(web.RequestHandler):
         """Count the connection, and see that it asks something in time."""
         name = transport.get_extra_info("peername")
         address = str(name[0]) if isinstance(name, tuple) else ""
+        self._server.opened(self)
         self._entry, self._counted = self._server.admission.enter(address)
         super().connection_made(transport)
         limits = self._limits
@@ -78,6 +80,7 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Release what it held; aiohttp may call it again."""
+        self._server.lost(self)
         self._server.admission.leave(self._entry, self._counted)
         self._entry = Entry.CUT
         self._head_is_there()
@@ -199,6 +202,9 @@ class HttpServer(web.Server):
         super().__init__(handler, **options)  # type: ignore[arg-type]  # aiohttp's keyword arguments
         self.refuse = refuse
         self.admission = admission
+        self._open: set[Connection] = set()
+        self._none_is_open = asyncio.Event()
+        self._none_is_open.set()
 
     def __call__(self) -> Connection:
         limits = self.admission.limits
@@ -214,11 +220,27 @@ class HttpServer(web.Server):
             **self._kwargs,
         )
 
+    def opened(self, connection: Connection) -> None:
+        """A connection was made."""
+        self._open.add(connection)
+        self._none_is_open.clear()
+
+    def lost(self, connection: Connection) -> None:
+        """It is gone; said once or more."""
+        self._open.discard(connection)
+        if not self._open:
+            self._none_is_open.set()
+
+    async def all_gone(self, seconds: float) -> None:
+        """Wait until there is no connection, at most that long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._none_is_open.wait()
+
     def close_idle(self) -> None:
         """Close all connections that nobody uses now."""
-        for connection in self.connections:
-            if isinstance(connection, Connection):
-                connection.close_if_idle()
+        for connection in list(self._open):
+            connection.close_if_idle()
 
 
 def _refusal(status: int, exc: BaseException | None, limits: Limits) -> S3Error:

@@ -15,6 +15,7 @@ from gateway.observe.event import RequestEvent
 from gateway.s3.errors import S3Error, error_document
 from gateway.s3.message import Request, Response
 from gateway.s3.target import Domains
+from gateway.wire.accepting import Acceptor
 from gateway.wire.admission import Admission, slow_down
 from gateway.wire.connections import Connection, HttpServer
 from gateway.wire.limits import Limits
@@ -27,6 +28,8 @@ Site = Callable[[str], Awaitable[Response | None]]
 
 _SITE_PREFIXES = ("/-/", "/minio/health/")
 _log = structlog.get_logger("s3front.wire")
+_BACKLOG = 1024
+_LAST_REQUEST_S = 5.0
 
 
 class Listener:
@@ -54,7 +57,7 @@ class Listener:
         # S3's second id, which its SDKs show beside the request's: here, which worker it was.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html
         self._host_id = base64.b64encode(secrets.token_bytes(48)).decode()
-        self._server: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._http: HttpServer | None = None
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -71,28 +74,32 @@ class Listener:
             auto_decompress=False,
         )
         limits = self._admission.limits
-        self._server = await asyncio.get_running_loop().create_server(
-            self._http,
-            sock=sock,
-            ssl=tls,
-            backlog=1024,
-            ssl_handshake_timeout=limits.header_s if tls is not None else None,
-            ssl_shutdown_timeout=limits.linger_s if tls is not None else None,
+        self._acceptor = Acceptor(
+            sock, self._http, tls=tls, handshake_s=limits.header_s, shutdown_s=limits.linger_s
         )
+        self._acceptor.start(_BACKLOG)
 
     def set_limits(self, limits: Limits) -> None:
         """Take over new limits: for connections and requests to come, those of this time stay."""
         self._admission.set_limits(limits)
 
-    async def drain(self, deadline_s: float) -> None:
-        """Accept no more, let what is being answered finish, then close everything."""
+    async def drain(self, deadline_s: float, *, handed_over: bool = False) -> None:
+        """Accept no more, let what is being answered finish, then close everything.
+
+        ``handed_over``: another process goes on with the socket and those in its queue; connections
+        that are idle are given a little time to ask once more and be told that this was the last
+        answer. Closed under a client's hands, they would look like a request that was lost.
+        """
         self._draining = True
-        if self._server is not None:
-            self._server.close()
+        end = time.monotonic() + deadline_s
+        if self._acceptor is not None:
+            await self._acceptor.stop(leave_queue=handed_over)
         if self._http is not None:
+            if handed_over:
+                await self._http.all_gone(min(_LAST_REQUEST_S, deadline_s / 2))
             self._http.close_idle()
         try:
-            async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(end - time.monotonic()):
                 await self._idle.wait()
         except TimeoutError:
             pass

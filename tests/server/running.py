@@ -84,6 +84,23 @@ class Running:
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in path.read_text().split()]
 
+    @property
+    def port(self) -> int:
+        port = urlsplit(self.endpoint).port
+        assert port is not None
+        return port
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Lines of the log of one event."""
+        lines = [json.loads(line) for line in self.log.splitlines() if line.endswith("}")]
+        return [line for line in lines if line["event"] == name]
+
+    def restart_workers(self) -> None:
+        """SIGUSR2, and wait until all workers are new."""
+        before = len(self.events("workers restarted"))
+        self.process.send_signal(signal.SIGUSR2)
+        until(lambda: len(self.events("workers restarted")) > before, seconds=60)
+
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         self.process.send_signal(signal.SIGTERM)

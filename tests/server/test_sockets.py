@@ -1,12 +1,11 @@
 """Sockets: shared by workers, refused with cause and fix."""
 
-import asyncio
 import socket
 
 import pytest
 
 from gateway.server.failure import StartError
-from gateway.server.sockets import empty_accept_queue, listening, reserve
+from gateway.server.sockets import listening, reserve
 from gateway.settings.address import Address, parse_address
 
 
@@ -16,7 +15,7 @@ def test_a_reserved_port_is_shared_by_workers_and_does_not_listen_itself() -> No
         assert target[1] != 0
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(target, timeout=5)
-        with listening(reserved.family, target) as one, listening(reserved.family, target) as two:
+        with listening(reserved) as one, listening(reserved) as two:
             one.listen()
             two.listen()
             socket.create_connection(target, timeout=5).close()
@@ -55,32 +54,7 @@ def test_an_address_that_is_not_ours_is_refused(address: str, cause: str) -> Non
 
 def test_all_interfaces_are_reached_by_loopback() -> None:
     with reserve(parse_address(":0")) as reserved:
-        host, port = reserved.getsockname()[:2]
-        with listening(reserved.family, (host, port)) as sock:
+        port = reserved.getsockname()[1]
+        with listening(reserved) as sock:
             sock.listen()
             socket.create_connection(("127.0.0.1", port), timeout=5).close()
-
-
-async def test_connections_in_the_queue_are_taken_before_the_socket_closes() -> None:
-    with reserve(parse_address("127.0.0.1:0")) as reserved:
-        sock = listening(reserved.family, reserved.getsockname()[:2])
-        answered: list[bytes] = []
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            answered.append(await reader.readline())
-            writer.close()
-
-        server = await asyncio.start_server(serve, sock=sock, backlog=100)
-        clients = []
-        for number in range(50):  # all of them before the loop runs once
-            client = socket.create_connection(reserved.getsockname(), timeout=5)
-            client.sendall(b"%d\n" % number)
-            clients.append(client)
-        await empty_accept_queue(sock)
-        server.close()
-        for client in clients:
-            client.setblocking(False)
-            async with asyncio.timeout(5):
-                assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
-            client.close()
-        assert len(answered) == 50
