@@ -36,7 +36,7 @@ def served(root: Path) -> Iterator[tuple[Client, int]]:
             process.kill()
 
 
-def _peak_mib(process: int) -> float:
+def peak_mib(process: int) -> float:
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
@@ -67,4 +67,4 @@ def peak_of(root: Path, mib: int) -> float:
             digest.update(piece)
         assert response.headers["etag"] == f'"{digest.hexdigest()}"'
         connection.close()
-        return _peak_mib(process)
+        return peak_mib(process)
