@@ -150,3 +150,11 @@ def test_a_running_server_takes_over_a_new_pair_on_sighup(tmp_path: Path) -> Non
         server.process.send_signal(1)
         until(lambda: shown() == "new")
         assert server.stop() == 0
+
+
+def test_a_client_that_never_shakes_hands_is_closed(tmp_path: Path) -> None:
+    cert, key = write_pair(tmp_path, "one")
+    with running(tmp_path / "data", tls_cert=cert, tls_key=key, header_seconds=0.3) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as silent:
+            assert silent.recv(1) == b""
+        assert server.stop() == 0
