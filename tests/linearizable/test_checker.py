@@ -60,8 +60,11 @@ def test_it_says_what_trying_every_order_says(ops: list[Op]) -> None:
     assert (impossible(ops) is None) == explained_by_some_order(ops)
 
 
-def sequential(kinds: Sequence[str], chance: random.Random) -> list[Op]:
-    """What one client after the other saw; each write has a value of its own."""
+def sequential(kinds: Sequence[str], chance: random.Random, *, lost: float = 0.1) -> list[Op]:
+    """What one client after the other saw; each write has a value of its own.
+
+    ``lost``: the share of changes whose answer never came.
+    """
     state: State = None
     ops: list[Op] = []
     for number, kind in enumerate(kinds):
@@ -82,15 +85,15 @@ def sequential(kinds: Sequence[str], chance: random.Random) -> list[Op]:
             needs, gives = none_of(), Gives(None)
         ops.append(Op(call=number * _STEP, back=number * _STEP, needs=needs, gives=gives))
         state = ops[-1].after(state)
-    return [_overlapping(op, chance) for op in ops]
+    return [_overlapping(op, chance, lost) for op in ops]
 
 
-def _overlapping(op: Op, chance: random.Random) -> Op:
+def _overlapping(op: Op, chance: random.Random, lost: float) -> Op:
     """The same, called earlier and answered later; some that changed something, never answered."""
-    lost = op.gives is not None and chance.random() < 0.1
+    never = op.gives is not None and chance.random() < lost
     return Op(
         call=op.call - chance.randrange(3 * _STEP),
-        back=NEVER if lost else op.back + chance.randrange(3 * _STEP),
+        back=NEVER if never else op.back + chance.randrange(3 * _STEP),
         needs=op.needs,
         gives=op.gives,
     )
@@ -109,9 +112,13 @@ def test_what_overlapping_clients_of_one_register_see_is_accepted(
     assert impossible(sequential(kinds, chance)) is None
 
 
-@given(kinds, st.randoms(use_true_random=False))
-def test_a_stale_read_in_it_is_refused(kinds: list[str], chance: random.Random) -> None:
-    ops = sequential(kinds, chance)
+@given(kinds, kinds, st.randoms(use_true_random=False), st.sampled_from([0.0, 0.0, 0.1]))
+def test_a_stale_read_in_it_is_refused(
+    before: list[str], after: list[str], chance: random.Random, lost: float
+) -> None:
+    # Far enough from each other for the first to be over when the second begins.
+    replaced_write = ["write", *["read"] * 6, "write"]
+    ops = sequential([*before, *replaced_write, *after], chance, lost=lost)
     stale = [
         (old.gives.state, new.back)
         for old, new in itertools.combinations(ops, 2)
