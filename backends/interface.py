@@ -51,6 +51,9 @@ class Can(Flag):
     WATCH = auto()
     """Others may change what lies under its paths: has ``glance``, ``examine``, ``changes``."""
 
+    REPLICATE = auto()
+    """Has ``replicate`` and ``sync``: can be the source and the target of a backup."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -306,6 +309,20 @@ class Storage(abc.ABC):
     ) -> Content:
         """As ``read``, of staged bytes."""
         raise Unsupported("staging")
+
+    async def replicate(self, source: Content, name: str, description: bytes) -> None:
+        """Stage all the bytes of ``source``, sealed under their very fingerprint (Can.REPLICATE).
+
+        ``source`` is an open reading, with ``only_if``, of the whole of what a storage of the same kind
+        holds. Not durable until ``sync``. Damaged if it has changed; Unsupported if the fingerprint cannot
+        be kept, or ``source`` is of another kind. Then nothing is staged under ``name``, which must
+        be new.
+        """
+        raise Unsupported("replicas")
+
+    async def sync(self) -> None:
+        """Force all that was written, staged, placed and removed to the medium (Can.REPLICATE)."""
+        raise Unsupported("replicas")
 
     def staged_names(self) -> Sequence[str]:
         """All staged names. Blocks; for recovery and the janitor."""

@@ -5,11 +5,14 @@ descriptor succeeds without the data being anywhere (the PostgreSQL list's "fsyn
 """
 
 import asyncio
+import ctypes
 import os
 
 from backends.errors import Unavailable
 from backends.local.opening import READABLE_DIRECTORY
 from backends.local.threads import Descriptor, Pool
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 async def sync_file(file: Descriptor) -> None:
@@ -83,6 +86,18 @@ def sync_directory(parent: int, name: str) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def sync_file_system(directory: int) -> None:
+    """All that was written to the file system ``directory`` is on. Blocks; raises OSError.
+
+    One call for many files. Linux has told of failed writes since 5.8 (syncfs(2)).
+    """
+    if not hasattr(_libc, "syncfs"):  # macOS
+        os.sync()
+    elif _libc.syncfs(directory):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 def _fsync(file: int) -> None:

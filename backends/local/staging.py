@@ -114,13 +114,18 @@ class LocalStaged(Staged):
         return await self.fix(describe, size)
 
     async def fix(
-        self, describe: Callable[[Fingerprint], bytes] | None, size: int | None
+        self,
+        describe: Callable[[Fingerprint], bytes] | None,
+        size: int | None,
+        *,
+        stamp: int | None = None,
     ) -> Fingerprint:
-        """As ``seal``; without ``describe`` nothing is kept about the bytes."""
+        """As ``seal``; without ``describe`` nothing is kept about the bytes. ``stamp`` is that of the
+        bytes these are a replica of."""
         try:
             file = self._begun(create=self._exclusive)
             await self._cut(file, size)
-            sealed = self._stamped(file.number)
+            sealed = self._stamped(file.number, stamp)
             if describe is not None:
                 await self._describe(file, sealed, describe(sealed))
             if self._shop.durable:
@@ -175,8 +180,9 @@ class LocalStaged(Staged):
             except OSError as error:
                 raise translated(error, f"truncate {self.name!r}") from error
 
-    def _stamped(self, file: int) -> Fingerprint:
-        stamp = self._shop.stamps.next()
+    def _stamped(self, file: int, stamp: int | None) -> Fingerprint:
+        if stamp is None:
+            stamp = self._shop.stamps.next()
         try:
             os.utime(file, ns=(stamp, stamp))
             return fingerprint(os.fstat(file))  # the file system may have rounded it

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backends import naming
 from backends.bodies import stage_whole
-from backends.errors import Damaged, NotFound, Unavailable
+from backends.errors import Damaged, NotFound, Unavailable, Unsupported
 from backends.interface import (
     Can,
     Change,
@@ -21,10 +21,12 @@ from backends.interface import (
     Storage,
     Stored,
 )
+from backends.local.durability import sync_file_system
 from backends.local.faults import translated
 from backends.local.opened import Opened
 from backends.local.opening import names_in
 from backends.local.probing import probe
+from backends.local.reading import LocalContent
 from backends.local.sighting import examined, glanced
 from backends.local.staging import LocalStaged
 from backends.local.threads import Pool
@@ -44,7 +46,7 @@ class LocalStorage(Storage):
     apart from each other only by the catalog's lock.
     """
 
-    can = Can.STAGE | Can.PARTS_IN_PLACE | Can.WATCH
+    can = Can.STAGE | Can.PARTS_IN_PLACE | Can.WATCH | Can.REPLICATE
     if hasattr(os, "copy_file_range"):
         can |= Can.KERNEL_COPY
 
@@ -165,6 +167,30 @@ class LocalStorage(Storage):
         use = self._use
         naming.staged_name(name)
         return use.content(use.bench, name, first=first, last=last, only_if=only_if)
+
+    async def replicate(self, source: Content, name: str, description: bytes) -> None:
+        if not isinstance(source, LocalContent):
+            raise Unsupported("replicas of what is not a local file")
+        of = source.stored.fingerprint
+        staged = LocalStaged(self._use.workshop, naming.staged_name(name), offset=0, exclusive=True)
+        try:
+            await staged.copy(source)
+            sealed = await staged.fix(lambda _: description, source.length, stamp=int(of.stamp))
+        except BaseException:
+            await staged.discard()
+            raise
+        if sealed != of:
+            await staged.discard()
+            raise Unsupported(
+                f"modification times in nanoseconds at {self._root}: {of.stamp} became {sealed.stamp}"
+            )
+
+    async def sync(self) -> None:
+        use = self._use
+        try:
+            await use.pool.run(sync_file_system, use.facts.root)
+        except OSError as error:
+            raise Unavailable(f"sync of {self._root} failed: {error.strerror}") from error
 
     def staged_names(self) -> Sequence[str]:
         try:

@@ -38,6 +38,16 @@ COMMANDS: Mapping[str, Deferred] = {
     "config": Deferred(
         module="gateway.cli.config", attribute="config", help="Check and show the settings."
     ),
+    "backup": Deferred(
+        module="gateway.cli.backup",
+        attribute="backup",
+        help="Copy everything to a second directory, while serving.",
+    ),
+    "restore": Deferred(
+        module="gateway.cli.backup",
+        attribute="restore",
+        help="Copy a backup to a new directory.",
+    ),
     "rebuild": Deferred(
         module="gateway.cli.rebuild",
         attribute="rebuild",

@@ -14,11 +14,12 @@ from gateway.catalog.sqlite.copying import copy_online
 from gateway.catalog.sqlite.drafting import Draft
 from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
+from gateway.safekeeping import marks
 from gateway.safekeeping.bases import Base, Source, choose
-from gateway.safekeeping.rebuilding import Outcome, Rebuild, TooManyMissing
+from gateway.safekeeping.rebuilding import MostAreMissing, Outcome, Rebuild
 from gateway.safekeeping.steps import Steps
 from gateway.safekeeping.swapping import swap
-from gateway.server.directories import Directories, snapshot_folder
+from gateway.server.directories import Directories, catalog_of, snapshot_folder
 from gateway.server.failure import Exit, StartError
 from gateway.server.storages import storages_of
 from gateway.settings.model import Settings
@@ -60,7 +61,7 @@ Exit codes: 2 the settings are wrong, 3 a storage cannot be used, 1 anything els
 def rebuild(folder: Path | None, file: Path | None, source: Source, accept_missing: bool) -> None:
     """Make the catalog anew from a snapshot and the files. The server must not run.
 
-    Give what `s3front serve` was given. Objects whose bytes are gone are dropped, files that say
+    Give what `s3front serve` was given. Objects whose bytes are gone are out of sight until these are back, files that say
     of themselves what they are become objects again; files are only read. The old catalog is kept
     beside the new one as catalog.db.before-rebuild-TIME. It may be interrupted at any time: then
     everything is as it was.
@@ -77,7 +78,7 @@ def rebuild(folder: Path | None, file: Path | None, source: Source, accept_missi
         click.echo(text)
     except StartError as error:
         _fail(str(error), error.exit)
-    except TooManyMissing as error:
+    except MostAreMissing as error:
         _fail(
             f"{error}. Nothing is changed. Is the storage mounted? If they are lost, add "
             "--accept-missing.",
@@ -97,12 +98,17 @@ def _refuse_what_is_not_there(settings: Settings) -> None:
                 "Name the one that was served.",
                 exit=Exit.STORAGE_FAILED,
             )
-    home = settings.storages[settings.home]
-    if home.type != "local" and settings.catalog is None:
+    catalog = catalog_of(settings)
+    if catalog is None:
         raise StartError(
-            f"storages.{settings.home}: a storage of type {home.type} outlives no server: there is "
-            "nothing to rebuild from.",
+            f"storages.{settings.home}: it outlives no server: there is nothing to rebuild from.",
             exit=Exit.BAD_CONFIGURATION,
+        )
+    unfinished = marks.read(catalog.parent, marks.UNFINISHED)
+    if unfinished is not None:
+        raise StartError(
+            f"{catalog.parent.parent} is an unfinished {unfinished.what}: run that again.",
+            exit=Exit.STORAGE_FAILED,
         )
 
 
@@ -152,7 +158,7 @@ def _summary(outcome: Outcome, base: Base, kept: Path | None, seconds: float) ->
     whole = outcome.kept + outcome.found
     parts = [
         f"{whole} objects ({outcome.kept} of {beginning}, {outcome.found} found on the storage)",
-        f"{outcome.dropped} dropped without bytes",
+        f"{outcome.missing} missing",
     ]
     if outcome.buckets_found:
         parts.append(f"{len(outcome.buckets_found)} buckets found")

@@ -31,15 +31,17 @@ class Recovered:
     dropped: int = 0
 
 
-async def recover(catalog: Catalog, storages: Mapping[str, Storage]) -> Recovered:
-    """Finish or undo what was interrupted. No writer may run yet."""
+async def recover(
+    catalog: Catalog, storages: Mapping[str, Storage], *, expected: bool = False
+) -> Recovered:
+    """Finish or undo what was interrupted. No writer may run yet. ``expected``: no word of it."""
     await catalog.recover()
     uploads = Uploads(catalog)
     outcome = Recovered()
     for name, storage in storages.items():
         if Can.STAGE in storage.can:
             await _recover_storage(catalog, name, storage, uploads, outcome)
-    if outcome.placed or outcome.dropped:
+    if not expected and (outcome.placed or outcome.dropped):
         _log.info(
             "recovered from an interrupted run", placed=outcome.placed, dropped=outcome.dropped
         )

@@ -1,6 +1,6 @@
 """A catalog that is right about the storages: rows whose bytes are there, bytes that have a row.
 
-First the rows: one whose bytes are gone is dropped. Then the bytes: what describes itself as a version
+First the rows: an object whose bytes are gone is missing, out of sight with all that is known of it. Then the bytes: what describes itself as a version
 that the catalog does not know, or as a newer one than it knows, gets a row. What does not describe
 itself, or as something that lies elsewhere, was put there by others and is left to the server, which
 finds it as it finds any file of others. Nothing on a storage is changed.
@@ -23,18 +23,18 @@ _SHADOWS = f"{RESERVED}/o/"
 _FEW = 100
 
 
-class TooManyMissing(Exception):
+class MostAreMissing(Exception):
     """More rows than not have no bytes: rather is the storage not what it should be."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """How many rows were kept and dropped, how many objects found beyond those kept, how many files
+    """How many rows were kept and have no bytes, how many objects found beyond those kept, how many files
     are not described."""
 
     kept: int = 0
     found: int = 0
-    dropped: int = 0
+    missing: int = 0
     superseded: int = 0
     """Older versions than the current one: rows overtaken by bytes, bytes that a crash left."""
     strangers: int = 0
@@ -73,7 +73,7 @@ class Rebuild:
         self.outcome = Outcome()
 
     async def run(self) -> Outcome:
-        """Raises TooManyMissing, StorageError, CatalogError; then the draft is good for nothing."""
+        """Raises MostAreMissing, StorageError, CatalogError; then the draft is good for nothing."""
         await self._check_rows()
         folders = {name: set(one.folders()) for name, one in self._storages.items()}
         for name in sorted(folders, key=lambda name: name != self._home):
@@ -98,11 +98,11 @@ class Rebuild:
                 if await self._is_there(version.location):
                     outcome.kept += 1
                 else:
-                    self._draft.drop(bucket, version.key)
-                    outcome.dropped += 1
-        if outcome.dropped > max(outcome.kept, _FEW) and not self._accept_missing:
-            raise TooManyMissing(
-                f"the bytes of {outcome.dropped} of {outcome.dropped + outcome.kept} objects are "
+                    self._draft.miss(bucket, version.key, now_ns=self._now_ns)
+                    outcome.missing += 1
+        if outcome.missing > max(outcome.kept, _FEW) and not self._accept_missing:
+            raise MostAreMissing(
+                f"the bytes of {outcome.missing} of {outcome.missing + outcome.kept} objects are "
                 "not there"
             )
 
@@ -138,9 +138,8 @@ class Rebuild:
             else:
                 self._adopt(name, described, stored.path, stored.fingerprint)
         for staged in storage.staged_names():
-            record = storage.staged_description(staged)
+            described = _sealed_as(storage, staged)
             fingerprint = await _staged(storage, staged)
-            described = None if record is None else decode(record)
             if described is not None and fingerprint is not None:
                 self._adopt_staged(name, storage, described, staged, fingerprint)
 
@@ -275,6 +274,14 @@ class Rebuild:
 def _is_at(version: Version, storage: str, path: str, fingerprint: Fingerprint) -> bool:
     location = version.location
     return (location.storage, location.path, location.fingerprint) == (storage, path, fingerprint)
+
+
+def _sealed_as(storage: Storage, name: str) -> Description | None:
+    try:
+        record = storage.staged_description(name)
+    except Damaged:
+        return None
+    return None if record is None else decode(record)
 
 
 async def _staged(storage: Storage, name: str) -> Fingerprint | None:

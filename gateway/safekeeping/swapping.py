@@ -12,16 +12,19 @@ from apsw import Connection
 KEPT = ".before-rebuild-"
 
 
-def swap(new: Path, catalog: Path, *, now: datetime) -> Path | None:
+def swap(new: Path, catalog: Path, *, now: datetime | None) -> Path | None:
     """Rename ``new`` to ``catalog``; returns where the old one is kept, None if there was none.
+
+    ``now`` is part of that name; without it the old one is not kept.
 
     Whenever this ends, ``catalog`` is the whole old one or the whole new one. Raises OSError.
     """
     kept = None
     if catalog.exists():
         _write_back(catalog)
-        kept = catalog.with_name(f"{catalog.name}{KEPT}{now:%Y%m%dT%H%M%S}")
-        _keep(catalog, kept)
+        if now is not None:
+            kept = catalog.with_name(f"{catalog.name}{KEPT}{now:%Y%m%dT%H%M%S}")
+            _keep(catalog, kept)
     # A WAL of the old file would be taken for one of the new.
     for suffix in ("-wal", "-shm"):
         Path(f"{catalog}{suffix}").unlink(missing_ok=True)

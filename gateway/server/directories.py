@@ -115,6 +115,16 @@ class Directories:
                 )
 
 
+def catalog_of(settings: Settings) -> Path | None:
+    """Where the catalog of these settings is, None if it does not outlive the server."""
+    if settings.catalog is not None:
+        return Path(settings.catalog)
+    home = settings.storages[settings.home]
+    if home.type != "local":
+        return None
+    return Path(str(home.options["root"])) / RESERVED / "catalog.db"
+
+
 def snapshot_folder(settings: Settings, catalog: Path) -> Path:
     """Where snapshots of the catalog are kept: with the bytes they tell of, if those are local."""
     home = settings.storages[settings.home]

@@ -12,6 +12,7 @@ import structlog
 from gateway.access.credentials import Credentials, CredentialsError, Kept, keep
 from gateway.observe import log
 from gateway.observe.sink import Sink
+from gateway.safekeeping import marks
 from gateway.server import sockets
 from gateway.server.directories import Directories
 from gateway.server.failure import Exit, StartError
@@ -67,6 +68,7 @@ def serve(
             _log.warning(warning)
         directories = Directories(settings)
         try:
+            _take_over(directories.state)
             _supervise(
                 loaded,
                 directories,
@@ -78,6 +80,20 @@ def serve(
             directories.close()
     finally:
         sink.close()
+
+
+def _take_over(state: Path) -> None:
+    """What is served is neither half a copy nor a backup any more."""
+    unfinished = marks.read(state, marks.UNFINISHED)
+    if unfinished is not None:
+        raise StartError(
+            f"{state.parent} is an unfinished {unfinished.what}. Run `s3front {unfinished.what}` "
+            "again, or remove it.",
+            exit=Exit.STORAGE_FAILED,
+        )
+    if marks.read(state, marks.BACKUP) is not None:
+        marks.clear(state, marks.BACKUP)
+        _log.warning("this backup is a data directory now and will not be updated any more")
 
 
 def _supervise(

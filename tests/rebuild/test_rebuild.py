@@ -91,7 +91,7 @@ def test_a_whole_catalog_loses_nothing(copy: tuple[Path, Mixture, Answers]) -> N
     text = rebuilt(root)
     assert f"{len(mixture.keys) - 1 + 1} objects" in text
     assert (
-        "0 found on the storage), 0 dropped" in text or "0 found on the storage); 0 dropped" in text
+        "0 found on the storage), 0 missing" in text or "0 found on the storage); 0 missing" in text
     )
     assert differences(before, answers_now(root, mixture)) == set()
 
@@ -244,7 +244,7 @@ def test_a_storage_that_lost_most_of_its_bytes_is_not_believed(tmp_path: Path) -
     assert result.exit_code == 3
     assert "the bytes of 120 of 120 objects are not there. Nothing is changed." in result.stderr
     assert (root / ".s3front" / "catalog.db").read_bytes() == before
-    assert "120 dropped" in rebuilt(root, "--accept-missing")
+    assert "120 missing" in rebuilt(root, "--accept-missing")
 
 
 def test_files_of_others_become_no_objects_of_another_name(tmp_path: Path) -> None:

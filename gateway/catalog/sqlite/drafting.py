@@ -15,14 +15,16 @@ from apsw import Connection
 
 from backends.interface import Fingerprint
 from gateway.catalog.errors import CatalogUnavailable
+from gateway.catalog.outside import UNDIGESTED
 from gateway.catalog.records import Bucket, Part, Upload, Version
-from gateway.catalog.sqlite import buckets, objects, pages, parts, schema, uploads
+from gateway.catalog.sqlite import buckets, missing, objects, pages, parts, schema, uploads
 from gateway.catalog.sqlite.encoding import VERSION_COLUMNS, row_of, version_of
 
 _BATCH = 5_000
 """Changes in one transaction."""
 _PAGE = 500
 
+_OF_KEY = "WHERE bucket_id = ? AND key = ?"
 _ROWS = (
     f"SELECT key, {VERSION_COLUMNS} FROM objects "  # noqa: S608 - constants
     "WHERE bucket_id = ? AND key > ? ORDER BY key LIMIT ?"
@@ -78,7 +80,8 @@ class Draft:
         )
 
     def drop_bucket(self, bucket: Bucket) -> None:
-        """Forget it; it has no objects."""
+        """Forget it; it has no objects but missing ones."""
+        self._change("DELETE FROM missing WHERE bucket_id = ?", (bucket.id,))
         self._change("DELETE FROM buckets WHERE id = ?", (bucket.id,))
 
     # Objects
@@ -108,15 +111,24 @@ class Draft:
             return objects.get(self._connection, bucket, key)
 
     def put(self, bucket: Bucket, version: Version, *, claim: str | None) -> None:
-        """Make it the current version, replacing another. ``claim`` as ``claim_of`` tells it."""
-        row = (bucket.id, version.key.encode(), claim, *row_of(bucket.name, version))
-        self._change(objects.STORE, row)
+        """Make it the current version, replacing another. ``claim``: that of a natural path on a
+        storage that confuses names, else None."""
+        at = (bucket.id, version.key.encode())
+        self._change(objects.STORE, (*at, claim, *row_of(bucket.name, version)))
+        self._change(f"DELETE FROM missing {_OF_KEY}", at)  # noqa: S608 - a constant
+        if version.etag.endswith(UNDIGESTED):
+            self._change("INSERT OR IGNORE INTO undigested(bucket_id, key) VALUES(?, ?)", at)
+        else:
+            self._change(f"DELETE FROM undigested {_OF_KEY}", at)  # noqa: S608 - a constant
 
     def drop(self, bucket: Bucket, key: str) -> None:
         """Forget the current version."""
-        self._change(
-            "DELETE FROM objects WHERE bucket_id = ? AND key = ?", (bucket.id, key.encode())
-        )
+        self._change(f"DELETE FROM objects {_OF_KEY}", (bucket.id, key.encode()))  # noqa: S608
+
+    def miss(self, bucket: Bucket, key: str, *, now_ns: int) -> None:
+        """Take the current version out of sight, as one whose bytes are gone; all else is kept."""
+        self._change(missing.MOVE, (now_ns, bucket.id, key.encode()))
+        self.drop(bucket, key)
 
     def is_empty(self, bucket: Bucket) -> bool:
         """Whether it has no objects."""
@@ -139,6 +151,22 @@ class Draft:
                 (storage, claim, fingerprint.stamp, fingerprint.size),
             ).fetchone()
         return found is not None
+
+    def doom(self, storage: str, claim: str, path: str, fingerprint: Fingerprint) -> None:
+        """Have these bytes, which nobody owns, removed when the catalog is first used."""
+        self._change(
+            "INSERT OR REPLACE INTO locations"
+            "(storage, claim, path, fingerprint_size, stamp, state) VALUES(?, ?, ?, ?, ?, 'doomed')",
+            (storage, claim, path, fingerprint.size, fingerprint.stamp),
+        )
+
+    def move(self, storage: str) -> None:
+        """All buckets are on ``storage`` now; of uploads and of bytes that were to be removed
+        nothing is known. Versions are to be stored again, one by one."""
+        for statement in ("uploads", "parts", "part_claims", "locations"):
+            self._change(f"DELETE FROM {statement}", ())  # noqa: S608 - constants
+        for table in ("buckets", "missing"):
+            self._change(f"UPDATE {table} SET storage = ?", (storage,))  # noqa: S608 - constants
 
     # Uploads
 

@@ -16,10 +16,11 @@ from gateway.catalog.sqlite.ledger import Transaction
 _OF_KEY = "WHERE bucket_id = ? AND key = ?"
 _LOOK_UP = f"SELECT {VERSION_COLUMNS} FROM missing {_OF_KEY}"  # noqa: S608 - constants
 _LOOK_UP_CURRENT = f"SELECT {VERSION_COLUMNS} FROM objects {_OF_KEY}"  # noqa: S608
-_MOVE = (
+MOVE = (
     f"INSERT OR REPLACE INTO missing(bucket_id, key, {VERSION_COLUMNS}, missing_ns) "  # noqa: S608
     f"SELECT bucket_id, key, {VERSION_COLUMNS}, ? FROM objects {_OF_KEY}"
 )
+"""Takes the time, the bucket's id and the key; the current row is then to be deleted."""
 _PIECE = 1_000
 _MOST_COUNTED = 10_000_000
 
@@ -77,7 +78,7 @@ def _mark(transaction: Transaction, bucket: Bucket, key: str, now_ns: int) -> Ab
     placing = transaction.ledger.placing(location.storage)
     if placing is None or _is_there(transaction, placing, location) or not placing.certain():
         return Absence.THERE
-    transaction.execute(_MOVE, (now_ns, *at))
+    transaction.execute(MOVE, (now_ns, *at))
     transaction.execute(f"DELETE FROM objects {_OF_KEY}", at)  # noqa: S608 - a constant
     return Absence.MISSING
 
