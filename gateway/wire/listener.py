@@ -30,6 +30,8 @@ _SITE_PREFIXES = ("/-/", "/minio/health/")
 _log = structlog.get_logger("s3front.wire")
 _BACKLOG = 1024
 _LAST_REQUEST_S = 5.0
+_TURNS = 10
+"""Of the loop, from a connection that is taken to its request."""
 
 
 class Listener:
@@ -95,6 +97,9 @@ class Listener:
         if self._acceptor is not None:
             await self._acceptor.stop(leave_queue=handed_over)
         if self._http is not None:
+            for _ in range(_TURNS):
+                # What clients have sent already is read, and is no longer idle.
+                await asyncio.sleep(0)
             if handed_over:
                 await self._http.all_gone(min(_LAST_REQUEST_S, deadline_s / 2))
             self._http.close_idle()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 from structlog.testing import capture_logs
 
 from backends.errors import Damaged
@@ -208,3 +209,34 @@ def test_stopping_waits_no_longer_than_it_may(tmp_path: Path) -> None:
         assert raw.is_closed()
     assert list((tmp_path / "root" / "bucket").iterdir()) == []
     assert list((tmp_path / "root" / ".s3front" / "staged").iterdir()) == []
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_who_asked_before_the_stop_is_answered_though_nobody_had_looked(
+    tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    with (
+        running(tmp_path / "root", durability="relaxed", new_loop=new_loop) as live,
+        contextlib.ExitStack() as still_open,
+    ):
+        live.client.make_bucket("bucket")
+        kept = still_open.enter_context(connected(live.port))
+        kept.send(signed(live.client, "GET", "/bucket/none"))
+        assert kept.reply().status == 404
+        held, free = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            held.set()
+            free.wait(20)
+
+        live.loop.call_soon_threadsafe(hold)
+        assert held.wait(20)
+        asking = [kept, *(still_open.enter_context(connected(live.port)) for _ in range(50))]
+        for raw in asking:
+            raw.send(signed(live.client, "GET", "/bucket/none"))
+        asyncio.run_coroutine_threadsafe(live.listener.drain(10.0), live.loop)
+        free.set()
+        for raw in asking:
+            reply = raw.reply()
+            assert (reply.status, reply.header("connection")) == (404, "close")
+            assert raw.is_closed()
