@@ -17,6 +17,7 @@ KEYS = (
     ".s3front/o/xx/mine",
 )  # fmt: skip
 
+LONG = "l" * 200 + "/" + "o" * 200 + "/" + "ng" * 100
 RETAGGED, RESTATED = "retagged", "restated"
 """Keys whose facts were changed after their bytes were written."""
 
@@ -65,7 +66,11 @@ def _described(client: Client) -> list[str]:
         x_amz_website_redirect_location="/elsewhere",
     )  # fmt: skip
     client.put(BUCKET, "zero", b"")
-    keys = ["described", "zero"]
+    # More than ext4 holds in an attribute: described beside the file.
+    client.put(
+        BUCKET, LONG, b"long", x_amz_meta_long="v" * 1900, cache_control="c" * 2000
+    )  # fmt: skip
+    keys = ["described", "zero", LONG]
     for algorithm in DIGEST_SIZES:
         header = f"x_amz_checksum_{algorithm.lower()}"
         key = f"sums/{algorithm}"

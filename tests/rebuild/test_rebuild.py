@@ -318,6 +318,27 @@ def test_what_was_deleted_but_not_unlinked_stays_deleted(tmp_path: Path) -> None
         assert not (root / "bucket" / "key").exists()
 
 
+def test_where_files_have_no_attributes_they_are_described_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backends.local.probing._extended", lambda _: False)
+    root, backup = tmp_path / "root", tmp_path / "backup"
+    with running(root, durability="relaxed") as live:
+        live.client.make_bucket("bucket")
+        for key in ("plain", "x//shadow"):
+            live.client.put("bucket", key, key.encode(), x_amz_meta_m="1")
+        live.client.upload("bucket", "multi", [b"part"], x_amz_meta_m="1")
+    with pytest.raises(OSError, match="No data available"):
+        os.getxattr(root / "bucket" / "plain", "user.s3front")
+    assert CliRunner().invoke(main, ["backup", str(backup), str(root)]).exit_code == 0
+    for copy in (root, backup):
+        lose_catalog(copy)
+        assert "3 found" in rebuilt(copy)
+        with running(copy, durability="relaxed") as live:
+            for key in ("plain", "x//shadow", "multi"):
+                assert live.client.get("bucket", key).headers["x-amz-meta-m"] == "1"
+
+
 def test_an_upload_of_the_snapshot_can_be_completed(
     copy: tuple[Path, Mixture, Answers],
 ) -> None:
