@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -17,6 +18,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from backends.errors import Damaged
+from backends.interface import Content
+from backends.local.storage import LocalStorage
 from gateway.catalog.sqlite import copying
 from gateway.cli.main import main
 from gateway.settings.loader import load
@@ -59,6 +63,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mixture, Ans
         answers = ask(live.client, mixture)
     (root / ".s3front" / "credentials").write_text("[default]\naws_access_key_id = kept\n")
     return root, mixture, answers
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    with running(root, durability="relaxed") as live:
+        live.client.make_bucket("bucket")
+        live.client.put("bucket", "key", b"x")
+    return root
 
 
 LEFT_OUT = {"uploads", "parts"}
@@ -247,6 +260,21 @@ def test_overwritten_and_deleted_between_the_rows_and_the_bytes(
             assert (got.body, got.headers["x-amz-meta-m"]) == (b"second", "2")
 
 
+def test_bytes_that_change_while_they_are_copied_are_copied_again(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replicate, calls = LocalStorage.replicate, itertools.count()
+
+    async def torn(storage: LocalStorage, source: Content, name: str, description: bytes) -> None:
+        if next(calls) == 0:
+            raise Damaged("it has changed")
+        await replicate(storage, source, name, description)
+
+    monkeypatch.setattr(LocalStorage, "replicate", torn)
+    assert "1 objects (1 copied" in done("backup", tmp_path / "backup", small, "--verify")
+    assert next(calls) == 2
+
+
 def test_an_object_that_something_else_rewrote_is_left_out_and_told(tmp_path: Path) -> None:
     root, backup = tmp_path / "root", tmp_path / "backup"
     with running(root, durability="relaxed") as live:
@@ -352,15 +380,6 @@ def test_a_first_one_that_is_killed_cannot_be_served_and_can_be_run_again(
         assert live.client.keys("bucket") == ["a/b", "plain", "x//y"]
         assert live.client.get("bucket", "x//y").body == b"x//y"
         assert live.staged() == []
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    root = tmp_path / "root"
-    with running(root, durability="relaxed") as live:
-        live.client.make_bucket("bucket")
-        live.client.put("bucket", "key", b"x")
-    return root
 
 
 def test_what_holds_something_else_is_not_written_to(small: Path, tmp_path: Path) -> None:
