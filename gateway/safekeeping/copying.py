@@ -15,8 +15,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from backends.errors import Damaged, NameRefused, NotFound
-from backends.interface import RESERVED, Fingerprint, Storage, Stored
+from backends.errors import Damaged, NotFound
+from backends.interface import RESERVED, Storage, Stored
 from gateway.catalog.interface import shadow_path
 from gateway.catalog.records import Bucket, Location, Version
 from gateway.catalog.sqlite.drafting import Draft
@@ -126,7 +126,7 @@ class Copying:
         location = version.location
         staged = f"put-copy-{secrets.token_hex(16)}"
         path = self._path(bucket, version, staged)
-        if await self._has(path, location.fingerprint):
+        if self._target.glance(path).fingerprint == location.fingerprint:
             self._put(bucket, version, path, None)
             self.outcome.unchanged += 1
             return True
@@ -153,12 +153,6 @@ class Copying:
         if not version.location.natural:
             return path
         return path if self._target.natural(bucket.name, version.key) else shadow_path(staged)
-
-    async def _has(self, path: str, fingerprint: Fingerprint) -> bool:
-        try:
-            return (await self._target.stat(path)).fingerprint == fingerprint
-        except (NotFound, NameRefused):
-            return False
 
     def _put(self, bucket: Bucket, version: Version, path: str, staged: str | None) -> None:
         natural = path == version.location.path and version.location.natural

@@ -60,7 +60,7 @@ class Rebuild:
     ) -> None:
         """``storages`` are open; ``home`` names that of buckets that only descriptions tell of."""
         self._draft = draft
-        self._storages = {name: one for name, one in storages.items() if Can.STAGE in one.can}
+        self._storages = {name: one for name, one in storages.items() if Can.WATCH in one.can}
         self._home = home
         self._region = region
         self._now_ns = now_ns
@@ -74,7 +74,7 @@ class Rebuild:
 
     async def run(self) -> Outcome:
         """Raises MostAreMissing, StorageError, CatalogError; then the draft is good for nothing."""
-        await self._check_rows()
+        self._check_rows()
         folders = {name: set(one.folders()) for name, one in self._storages.items()}
         for name in sorted(folders, key=lambda name: name != self._home):
             for folder in sorted(filter(can_be_a_bucket, folders[name])):
@@ -83,19 +83,19 @@ class Rebuild:
         for name, storage in self._storages.items():
             await self._walk(name, storage)
         self._drop_buckets(folders)
-        await self._check_uploads()
+        self._check_uploads()
         self.outcome.found = self._draft.count() - self.outcome.kept
         return self.outcome
 
     # Rows
 
-    async def _check_rows(self) -> None:
+    def _check_rows(self) -> None:
         outcome = self.outcome
         self._steps.begin("objects of the catalog", self._draft.count())
         for bucket in self._buckets.values():
             for version in self._draft.versions(bucket):
                 self._steps.advance()
-                if await self._is_there(version.location):
+                if self._is_there(version.location):
                     outcome.kept += 1
                 else:
                     self._draft.miss(bucket, version.key, now_ns=self._now_ns)
@@ -106,17 +106,14 @@ class Rebuild:
                 "not there"
             )
 
-    async def _is_there(self, location: Location) -> bool:
+    def _is_there(self, location: Location) -> bool:
         storage = self._storages.get(location.storage)
-        if storage is None:
+        if storage is None or storage.glance(location.path).fingerprint == location.fingerprint:
             return True  # what cannot be looked at is not lost
-        try:
-            if (await storage.stat(location.path)).fingerprint == location.fingerprint:
-                return True
-        except (NotFound, NameRefused):
-            pass
         staged = location.staged
-        return staged is not None and await _staged(storage, staged) == location.fingerprint
+        return (
+            staged is not None and storage.glance_staged(staged).fingerprint == location.fingerprint
+        )
 
     # Bytes
 
@@ -139,7 +136,7 @@ class Rebuild:
                 self._adopt(name, described, stored.path, stored.fingerprint)
         for staged in storage.staged_names():
             described = _sealed_as(storage, staged)
-            fingerprint = await _staged(storage, staged)
+            fingerprint = storage.glance_staged(staged).fingerprint
             if described is not None and fingerprint is not None:
                 self._adopt_staged(name, storage, described, staged, fingerprint)
 
@@ -243,13 +240,13 @@ class Rebuild:
 
     # Uploads
 
-    async def _check_uploads(self) -> None:
+    def _check_uploads(self) -> None:
         ids = {bucket.id for bucket in self._buckets.values()}
         for upload in self._draft.uploads():
             parts = self._draft.parts(upload)
             left = len(parts)
             for part in parts:
-                if not await self._has(upload, part):
+                if not self._has(upload, part):
                     self._draft.drop_part(upload, part)
                     left -= 1
             if upload.bucket_id not in ids or (parts and not left):
@@ -259,7 +256,7 @@ class Rebuild:
             else:
                 self.outcome.uploads_kept += 1
 
-    async def _has(self, upload: Upload, part: Part) -> bool:
+    def _has(self, upload: Upload, part: Part) -> bool:
         storage = self._storages.get(upload.storage)
         if storage is None:
             return True
@@ -267,7 +264,7 @@ class Rebuild:
             name, end = part_file(upload.id, part.number, part.attempt), part.size
         else:
             name, end = upload_file(upload.id), part.offset + part.size
-        found = await _staged(storage, name)
+        found = storage.glance_staged(name).fingerprint
         return found is not None and found.size >= end
 
 
@@ -282,12 +279,3 @@ def _sealed_as(storage: Storage, name: str) -> Description | None:
     except Damaged:
         return None
     return None if record is None else decode(record)
-
-
-async def _staged(storage: Storage, name: str) -> Fingerprint | None:
-    try:
-        content = await storage.staged(name)
-    except (NotFound, NameRefused, Damaged):
-        return None
-    await content.aclose()
-    return content.stored.fingerprint

@@ -38,14 +38,15 @@ class Draft:
         """``file``: a copy of a catalog, or not there: then it begins empty."""
         self.file = file
         self._changes = 0
+        self._finished = False
         try:
             os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
             flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_EXRESCODE
             self._connection = Connection(str(file), flags=flags)
             with self._translated():
-                if not pages.reserved(file):
+                if pages.reserved(file) is None:
                     pages.reserve(self._connection)
-                # Its own folder is not ours alone: no file beside it that a kill would leave.
+                # Nobody rolls a draft back that was interrupted: a journal would only be left over.
                 self._connection.execute(
                     "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
                     "PRAGMA cache_size = -65536; PRAGMA trusted_schema = OFF"
@@ -161,10 +162,11 @@ class Draft:
         )
 
     def move(self, storage: str) -> None:
-        """All buckets are on ``storage`` now; of uploads and of bytes that were to be removed
-        nothing is known. Versions are to be stored again, one by one."""
-        for statement in ("uploads", "parts", "part_claims", "locations"):
-            self._change(f"DELETE FROM {statement}", ())  # noqa: S608 - constants
+        """All buckets are on ``storage`` now; of uploads, of bytes that were to be removed and of
+        what was found by looking at bytes nothing is known. Versions are to be stored again, one by
+        one."""
+        for table in ("uploads", "parts", "part_claims", "locations", "findings", "notes"):
+            self._change(f"DELETE FROM {table}", ())  # noqa: S608 - constants
         for table in ("buckets", "missing"):
             self._change(f"UPDATE {table} SET storage = ?", (storage,))  # noqa: S608 - constants
 
@@ -205,6 +207,7 @@ class Draft:
         with self._translated():
             self._connection.execute("COMMIT")
             self._connection.close()
+        self._finished = True
         try:
             _sync(self.file, os.O_RDWR)
             _sync(self.file.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -213,8 +216,7 @@ class Draft:
 
     def discard(self) -> None:
         """Close and remove it; nothing happens after ``finish``."""
-        with contextlib.suppress(apsw.ConnectionClosedError):
-            self._connection.in_transaction  # noqa: B018 - raises once it is closed
+        if not self._finished:
             self._connection.close()
             self.file.unlink(missing_ok=True)
 
