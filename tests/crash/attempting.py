@@ -1,6 +1,5 @@
 """One operation on a directory, in a process of its own, with a fault at its n-th call."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from tests.live.client import Client
 from tests.live.server import running
 from tests.server.running import until
 
-_LONGEST_S = 10.0
-
 
 def attempt(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
     """``order``: root, operation, facts, durability, and of the fault kind and at (0: none).
@@ -27,12 +24,10 @@ def attempt(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> No
     fault = Fault(kind=order["kind"], at=order["at"]) if order["at"] else None
     with Calls(root, fault) as calls, running(root, durability=order["durability"]) as live:
         client = live.client
-        began = time.monotonic()
         with armed(calls):
             answer = operation.does(client, order["facts"])
             if order["until_idle"]:
                 until(lambda: not doomed(root))
-        took = time.monotonic() - began
         again = operation.does(client, order["facts"]).status if order["again"] else None
         tell(
             {
@@ -42,7 +37,6 @@ def attempt(order: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> No
                 "hit": calls.hit,
                 "synced_again": calls.synced_again,
                 "again": again,
-                "slow": took > _LONGEST_S,
                 "put_later": put_later(client),
             }
         )

@@ -65,8 +65,6 @@ def problems_after(
 
 def _of_the_answer(result: Mapping[str, Any]) -> list[str]:
     problems = []
-    if result["slow"]:
-        problems.append("it took longer than is bearable")
     if result["synced_again"]:
         problems.append(f"fsync was tried again after it had failed: {result['synced_again']}")
     if result["put_later"] != 200:

@@ -29,7 +29,7 @@ def answers(client: Client) -> bool:
         return False
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_dozen_rounds(tmp_path: Path) -> None:
     kill_again_and_again(tmp_path, rounds=int(os.environ.get("S3FRONT_CRASH_ROUNDS") or 12))
 
@@ -40,7 +40,7 @@ def test_hundreds_of_rounds(tmp_path: Path) -> None:
     kill_again_and_again(tmp_path, rounds=300)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_what_a_killed_worker_had_begun_is_cleared_away_by_the_others(tmp_path: Path) -> None:
     root = tmp_path / "root"
     staged = root / ".s3front" / "staged"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from backends.local import durability as syncing
 from backends.local import staging
 from gateway.catalog.sqlite import committer, connection
 from tests.crash.checking import check_buckets, check_objects, check_uploads, leftovers
@@ -81,7 +80,7 @@ def problems_at(client: Client, workload: Workload, moment: int) -> list[str]:
     return problems + check_uploads(client, uploads)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     recorded = record(tmp_path / "disk", operations=50)
     assert problems_in(recorded, states=60) == []
@@ -107,11 +106,7 @@ def _commits_that_wait_for_no_disk(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(connection, "open_writer", lambda path, **_: real(path, durable=False))
 
 
-def _no_sync_of_names(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(syncing.SharedSync, "wait", _nothing)
-
-
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "plant", [_no_sync_of_data, _commits_that_wait_for_no_disk], ids=lambda plant: plant.__name__
 )
