@@ -268,6 +268,19 @@ class Catalog(abc.ABC):
         """The current version whose location names those staged bytes. Looks at every row."""
 
     @abc.abstractmethod
+    async def owner_of_path(self, storage: str, path: str) -> Version | None:
+        """The current version whose location is that path. Looks at every row."""
+
+    @abc.abstractmethod
+    async def doomed(self) -> Sequence[Location]:
+        """Locations whose bytes are still to be removed."""
+
+    @abc.abstractmethod
+    async def place_staged(self, bucket: Bucket, key: str) -> None:
+        """Move the bytes of the current version to their path, if they are still staged. Under the
+        lock that orders writers, so that they never replace those of a newer version."""
+
+    @abc.abstractmethod
     async def problems(self) -> Sequence[str]:
         """What is wrong with the catalog itself, a sentence each; none if all of it can be read and
         agrees with itself. Reads everything, in a thread; others read and write meanwhile."""

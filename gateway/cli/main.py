@@ -35,6 +35,11 @@ COMMANDS: Mapping[str, Deferred] = {
         attribute="healthcheck",
         help="Exit 0 if the server is ready, else 1. Needs no curl.",
     ),
+    "check": Deferred(
+        module="gateway.cli.check",
+        attribute="check",
+        help="Compare the catalog with what is stored; the server may run.",
+    ),
     "config": Deferred(
         module="gateway.cli.config", attribute="config", help="Check and show the settings."
     ),

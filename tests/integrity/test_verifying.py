@@ -61,6 +61,16 @@ def test_a_flipped_bit_is_damage(live: Live, client: Client, at: int) -> None:
     assert "CRC64NVME" in outcome.detail
 
 
+def test_every_bit_of_a_small_file_is_compared(live: Live, client: Client) -> None:
+    client.put("bucket", "small", b"twenty-four bytes of it.")
+    of = row(live, "small")
+    for bit in range(8 * of.size):
+        flip(live.root / "bucket" / "small", bit)
+        assert verified(live, of).verdict is Verdict.DAMAGED, bit
+        flip(live.root / "bucket" / "small", bit)
+    assert verified(live, of).verdict is Verdict.SOUND
+
+
 def test_bytes_that_are_gone_are_missing(live: Live, client: Client) -> None:
     client.put("bucket", "gone", b"content")
     (live.root / "bucket" / "gone").unlink()

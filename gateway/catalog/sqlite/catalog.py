@@ -30,6 +30,7 @@ from gateway.catalog.records import (
     Condition,
     Entry,
     Finding,
+    Location,
     Page,
     Part,
     Upload,
@@ -252,6 +253,15 @@ class SqliteCatalog(Catalog):
 
     async def owner_of_staged(self, storage: str, name: str) -> Version | None:
         return await self._read(objects.owner_of_staged, storage, name)
+
+    async def owner_of_path(self, storage: str, path: str) -> Version | None:
+        return await self._read(objects.owner_of_path, storage, path)
+
+    async def doomed(self) -> Sequence[Location]:
+        return await self._read(locations.doomed)
+
+    async def place_staged(self, bucket: Bucket, key: str) -> None:
+        await self._write(objects.place_staged, bucket, key)
 
     async def problems(self) -> Sequence[str]:
         return await asyncio.to_thread(checking.problems, self._path)

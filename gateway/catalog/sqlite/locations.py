@@ -5,6 +5,8 @@ version, which is looked up anyway, or by a row of ``locations``. On one that co
 claims of current versions are kept in a column with a unique index.
 """
 
+from apsw import Connection
+
 from backends.errors import StorageError, Unsupported
 from backends.interface import Fingerprint, Nature
 from gateway.catalog.errors import CatalogUnavailable
@@ -126,10 +128,7 @@ def _prepared(placing: Placing, path: str) -> bool:
 def settle(transaction: Transaction, new: Location, old: Location | None) -> None:
     """After the commit: place the bytes of ``new``, remove those of ``old``. Dooms ``old`` now if it
     has a path of its own."""
-    if new.staged is not None:
-        placing, staged = transaction.ledger.placing(new.storage), new.staged
-        if placing is not None:
-            transaction.after_commit(lambda: _place(placing, staged, new.path))
+    place(transaction, new)
     if old is None:
         return
     if (old.storage, old.path) != (new.storage, new.path):
@@ -137,6 +136,13 @@ def settle(transaction: Transaction, new: Location, old: Location | None) -> Non
     elif old.staged is not None and old.staged != new.staged:
         # The rename replaces the old bytes, if they ever were placed.
         transaction.drop_staged(old.storage, [old.staged])
+
+
+def place(transaction: Transaction, location: Location) -> None:
+    """After the commit: move the bytes of a current version to their path, if they are staged."""
+    placing, staged = transaction.ledger.placing(location.storage), location.staged
+    if placing is not None and staged is not None:
+        transaction.after_commit(lambda: _place(placing, staged, location.path))
 
 
 def _place(placing: Placing, staged: str, path: str) -> None:
@@ -255,6 +261,23 @@ def _vacated(placing: Placing, location: Location) -> bool:
         and placing.place(location.staged, location.path)
         and placing.remove(location.path, only_if=location.fingerprint)
     )
+
+
+def doomed(reader: Connection) -> list[Location]:
+    """As ``Catalog.doomed``. Raises apsw.Error."""
+    rows = reader.execute(
+        "SELECT storage, path, staged, fingerprint_size, stamp FROM locations "
+        "WHERE state = 'doomed' ORDER BY storage, claim"
+    )
+    return [
+        Location(
+            storage=storage,
+            path=path,
+            staged=staged,
+            fingerprint=Fingerprint(size=size, stamp=stamp),
+        )
+        for storage, path, staged, size, stamp in rows
+    ]
 
 
 def finish_removals(

@@ -33,10 +33,12 @@ STORE = (
     + ", ".join(f"{column} = excluded.{column}" for column in ("claim", *_COLUMNS))
 )
 
-_OWNER = (
+_OF_OWNER = (
     f"SELECT b.name, o.key, {', '.join(f'o.{column}' for column in _COLUMNS)} "  # noqa: S608 - constants
-    "FROM objects o JOIN buckets b ON b.id = o.bucket_id WHERE o.storage = ? AND o.staged = ?"
+    "FROM objects o JOIN buckets b ON b.id = o.bucket_id WHERE o.storage = ? "
 )
+_OWNER_OF_STAGED = f"{_OF_OWNER} AND o.staged = ?"
+_OWNER_OF_PATH = f"{_OF_OWNER} AND coalesce(o.path, b.name || '/' || CAST(o.key AS TEXT)) = ?"
 
 
 def get(reader: Connection, bucket: Bucket, key: str) -> Version | None:
@@ -47,8 +49,25 @@ def get(reader: Connection, bucket: Bucket, key: str) -> Version | None:
 
 def owner_of_staged(reader: Connection, storage: str, name: str) -> Version | None:
     """As ``Catalog.owner_of_staged``. Raises apsw.Error."""
-    row = reader.execute(_OWNER, (storage, name)).fetchone()
+    return _owner(reader, _OWNER_OF_STAGED, storage, name)
+
+
+def owner_of_path(reader: Connection, storage: str, path: str) -> Version | None:
+    """As ``Catalog.owner_of_path``. Raises apsw.Error."""
+    return _owner(reader, _OWNER_OF_PATH, storage, path)
+
+
+def _owner(reader: Connection, statement: str, storage: str, name: str) -> Version | None:
+    row = reader.execute(statement, (storage, name)).fetchone()
     return None if row is None else version_of(row[0], row[1].decode(), row[2:])
+
+
+def place_staged(transaction: Transaction, bucket: Bucket, key: str) -> None:
+    """As ``Catalog.place_staged``; after the commit."""
+    transaction.require(bucket)
+    row = transaction.row(LOOK_UP, (bucket.id, key.encode()))
+    if row is not None:
+        locations.place(transaction, location_of(bucket.name, key, row))
 
 
 def publish(
