@@ -15,7 +15,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from backends.interface import Storage
+from backends.errors import NotFound
+from backends.interface import Storage, Stored
 from backends.local.storage import LocalStorage
 from gateway.catalog.errors import CatalogUnavailable
 from gateway.catalog.sqlite import SqliteCatalog, renewing, schema
@@ -44,10 +45,10 @@ def client(live: Live) -> Client:
 
 
 async def looked_at(
-    root: Path, *, deep: bool, repair: bool, grace_s: float
+    root: Path, *, deep: bool, repair: bool, grace_s: float, disk: type[LocalStorage] = LocalStorage
 ) -> list[tuple[Problem, str | None]]:
     """What a process of its own would find: its own catalog, its own storage."""
-    storages: dict[str, Storage] = {"disk": LocalStorage(root=root, durable=False)}
+    storages: dict[str, Storage] = {"disk": disk(root=root, durable=False)}
     catalog = SqliteCatalog(root / ".s3front/catalog.db", placings=storages, durable=False)
     async with contextlib.AsyncExitStack() as opened:
         await storages["disk"].open()
@@ -73,10 +74,15 @@ async def looked_at(
 
 
 def checked(
-    live: Live, *, deep: bool = False, repair: bool = False, grace_s: float = 3600
+    live: Live,
+    *,
+    deep: bool = False,
+    repair: bool = False,
+    grace_s: float = 3600,
+    disk: type[LocalStorage] = LocalStorage,
 ) -> dict[str, str | None]:
     """``kind where`` to what was done about it."""
-    told = asyncio.run(looked_at(live.root, deep=deep, repair=repair, grace_s=grace_s))
+    told = asyncio.run(looked_at(live.root, deep=deep, repair=repair, grace_s=grace_s, disk=disk))
     found = {f"{one.kind} {one.key or one.path}": done for one, done in told}
     assert len(found) == len(told), "each is told once"
     return found
@@ -292,6 +298,34 @@ def test_writers_at_the_same_time_make_no_findings(live: Live, client: Client) -
             thread.join()
     assert not failures
     assert checked(live, deep=True) == {}
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_an_overwrite_between_row_and_file_is_no_finding(
+    live: Live, client: Client, *, deep: bool
+) -> None:
+    class Overwritten(LocalStorage):
+        async def stat(self, path: str) -> Stored:
+            await asyncio.to_thread(client.put, "bucket", "key", os.urandom(10))
+            return await super().stat(path)
+
+    client.put("bucket", "key", b"content")
+    assert checked(live, deep=deep, disk=Overwritten) == {}
+
+
+def test_what_is_wrong_for_a_moment_is_no_finding(live: Live, client: Client) -> None:
+    looks: list[str] = []
+
+    class Elsewhere(LocalStorage):
+        async def stat(self, path: str) -> Stored:
+            looks.append(path)
+            if len(looks) == 1:
+                raise NotFound(path)
+            return await super().stat(path)
+
+    client.put("bucket", "key", b"content")
+    assert checked(live, disk=Elsewhere) == {}
+    assert looks == ["bucket/key", "bucket/key"]
 
 
 def s3front(*arguments: str) -> "subprocess.CompletedProcess[str]":
