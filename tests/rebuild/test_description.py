@@ -4,12 +4,15 @@ import json
 from base64 import b64encode
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backends.interface import MAX_DESCRIPTION, Fingerprint
 from gateway.catalog.records import Checksum, Location, PartFact, Version
 from gateway.service.description import Description, decode, describe, encode
+
+SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How fast a machine is says nothing about records."""
 
 TEXT = st.text()  # lone surrogates too
 NUMBER = st.integers(min_value=0, max_value=2**63 - 1)
@@ -53,11 +56,13 @@ DESCRIPTIONS = st.builds(
 )
 
 
+@SETTINGS
 @given(DESCRIPTIONS)
 def test_what_is_encoded_is_decoded(description: Description) -> None:
     assert decode(encode(description)) == description
 
 
+@SETTINGS
 @given(DESCRIPTIONS)
 def test_a_version_says_all_of_itself(description: Description) -> None:
     location = Location(
@@ -85,6 +90,7 @@ def test_a_format_to_come_is_not_guessed_at() -> None:
     assert decode(json.dumps(record).encode()) is None
 
 
+@SETTINGS
 @given(
     st.binary()
     | st.recursive(
