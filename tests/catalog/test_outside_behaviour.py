@@ -1,5 +1,6 @@
 """What catalogs make of bytes that others wrote, and of bytes that are gone."""
 
+import asyncio
 import dataclasses
 
 import pytest
@@ -136,6 +137,22 @@ async def test_bytes_that_are_being_deleted_are_not_taken_back(
     assert await adopt(catalog, bucket, dropped(shelf, bucket, "key")) == [Adoption.NEW]
     assert await catalog.finish_removals() == 0
     assert shelf.paths[path].stamp == "theirs"
+
+
+async def test_bytes_that_replace_an_object_while_it_is_deleted_are_looked_at_again(
+    catalog: Catalog, bucket: Bucket, shelf: Shelf
+) -> None:
+    keys = [f"key-{number}" for number in range(20)]
+    for key in keys:
+        await published(catalog, shelf, bucket, key)
+    found = [dropped(shelf, bucket, key) for key in keys]
+    deletions = [catalog.remove(bucket, key) for key in keys]
+    adoptions = [adopt(catalog, bucket, one) for one in found]
+    _, outcomes = await asyncio.gather(asyncio.gather(*deletions), asyncio.gather(*adoptions))
+    assert [Adoption.OWNED] not in outcomes
+    again = await adopt(catalog, bucket, *found)
+    assert set(again) <= {Adoption.NEW, Adoption.SAME}
+    assert [entry.key async for entry in catalog.every_entry(bucket)] == sorted(keys)
 
 
 async def test_a_path_that_another_key_owns_is_not_taken(catalog: Catalog, folding: Shelf) -> None:

@@ -62,6 +62,9 @@ def _adopt(
         return _change(transaction, bucket, placing, version_of(bucket.name, found.key, row), found)
     claim = placing.claim(found.path)
     folds = transaction.ledger.folds(bucket.storage, placing)
+    if (bucket.storage, claim) in transaction.ledger.doomed:
+        # Deleted in this very batch: whose bytes are left there is known after it.
+        return Adoption.GONE
     if (
         folds and locations.owned_by_another(transaction, bucket.storage, claim, bucket.id, key)
     ) or not locations.freed(transaction, placing, bucket.storage, claim):

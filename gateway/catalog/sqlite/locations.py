@@ -106,11 +106,7 @@ def freed(transaction: Transaction, placing: Placing, storage: str, claim: str) 
         return True
     state, path, staged, size, stamp = row
     glance = placing.glance(path)
-    if (
-        state != "doomed"
-        or (storage, claim) in transaction.ledger.doomed
-        or glance.fingerprint in {None, Fingerprint(size=size, stamp=stamp)}
-    ):
+    if state != "doomed" or glance.fingerprint in {None, Fingerprint(size=size, stamp=stamp)}:
         return False
     if staged is not None:
         transaction.drop_staged(storage, [staged])
