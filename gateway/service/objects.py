@@ -32,6 +32,7 @@ from gateway.service.conditions import check_read, refuse_early, write_condition
 from gateway.service.context import Context
 from gateway.service.faults import s3_error
 from gateway.service.guarding import Guarded
+from gateway.service.outside import unknown
 from gateway.service.publishing import Facts, publish, stage_new
 from gateway.service.reading import Opened, current, open_current, whole
 from gateway.service.versions import require_current
@@ -192,7 +193,9 @@ async def _delete(
     if version_id not in {None, "null"}:
         # There is no such version, and deleting what is not there succeeds.
         return
-    await context.services.catalog.remove(bucket, key, only_if=condition)
+    if await context.services.catalog.remove(bucket, key, only_if=condition):
+        # A file that was in the way of the object is the object now, in listings as well.
+        await unknown(context.services, bucket, key)
 
 
 async def delete_objects(context: Context, input: DeleteObjects) -> DeleteObjectsResult:
