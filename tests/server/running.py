@@ -99,7 +99,7 @@ class Running:
         """SIGUSR2, and wait until all workers are new."""
         before = len(self.events("workers restarted"))
         self.process.send_signal(signal.SIGUSR2)
-        until(lambda: len(self.events("workers restarted")) > before, seconds=60)
+        until(lambda: len(self.events("workers restarted")) > before, seconds=200)
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""

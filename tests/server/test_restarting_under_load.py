@@ -16,7 +16,7 @@ from tests.live.client import ACCESS_KEY, SECRET_KEY, Client
 from tests.server.running import Running, running, until
 from tests.wire.raw import connected, signed
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 KEYS = {"S3FRONT_ROOT_ACCESS_KEY": ACCESS_KEY, "S3FRONT_ROOT_SECRET_KEY": SECRET_KEY}
 CLIENTS = 4
 REAL = "gateway.server.build:build"
@@ -91,7 +91,7 @@ def restarted(server: Running, loads: list[Load], times: int) -> None:
                 load.problems or len(load.written) > mark + 5
                 for load, mark in zip(loads, marks, strict=True)  # noqa: B023 - called at once
             ),
-            seconds=60,
+            seconds=200,
         )
         server.restart_workers()
 
