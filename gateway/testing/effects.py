@@ -97,7 +97,6 @@ class _CutOff(_Wrapped):
         self._left = after
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        yield b""  # the head is sent, even if nothing follows it
         async for piece in self._pieces():
             if self._left:
                 yield piece[: self._left]

@@ -2,11 +2,13 @@
 
 import contextlib
 import gc
+import re
 import subprocess
 import sys
 import threading
 import unittest
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,9 +54,13 @@ def test_nothing_is_left() -> None:
                 assert not asking.is_alive()
         del s3
         gc.collect()
-    assert set(threading.enumerate()) == threads
-    assert opened() == before
-    catalogs = {Path(path).parent for path in used.difference(before)}
+    # What earlier tests left to be closed may be gone by now; nothing may have come.
+    assert set(threading.enumerate()) <= threads
+    assert not Counter(opened()) - Counter(before)
+    folders = re.findall(
+        r"^(\S+/s3front-[^/\n]+)/", "\n".join(used.difference(before)), re.MULTILINE
+    )
+    catalogs = {Path(folder) for folder in folders}
     assert len(catalogs) == 3
     assert [path for path in catalogs if path.exists()] == []
 
@@ -102,7 +108,7 @@ def test_a_start_that_fails_leaves_nothing() -> None:
     threads = set(threading.enumerate())
     with pytest.raises(ValueError, match="No bucket can be named 'A'"):
         S3Front(buckets=["photos", "A"]).start()
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads
 
 
 def test_a_reset_forgets_everything(s3front: S3Front, s3: "S3Client") -> None:
