@@ -53,6 +53,7 @@ class Interposed:
         aim = aim_of(request, self._domains)
         effects = self._faults.due(aim)
         response = await self._decided(stage, request, event, aim, effects)
+        self._recorded.add(event.id)
         if stage is self.stage:
             self._record(request, event, response, aim, effects)
         for effect in effects:
@@ -90,7 +91,6 @@ class Interposed:
         effects: Sequence[Effect],
     ) -> None:
         body = request.body
-        self._recorded.add(event.id)
         self._journal.add(
             recorded(
                 event,

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -140,6 +141,25 @@ def test_what_an_earlier_test_left_under_way_touches_nothing() -> None:
         assert not thread.is_alive()
         assert len(front.requests) == 0
         assert s3.list_objects_v2(Bucket="photos")["KeyCount"] == 0
+
+
+def test_an_upload_from_before_a_reset_is_answered_and_leaves_no_trace(
+    s3front: S3Front, s3: "S3Client"
+) -> None:
+    url = s3.generate_presigned_url("put_object", {"Bucket": "photos", "Key": "old"})
+    target = url.removeprefix(s3front.endpoint_url)
+    host = s3front.endpoint_url.removeprefix("http://")
+    head = f"PUT {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 3\r\nExpect: 100-continue"
+    with socket.create_connection(("127.0.0.1", s3front.port), timeout=30) as raw:
+        raw.sendall(f"{head}\r\n\r\n".encode())
+        # It is being answered: its body is asked for.
+        assert raw.recv(100).startswith(b"HTTP/1.1 100")
+        s3front.reset()
+        raw.sendall(b"old")
+        assert raw.recv(100).startswith(b"HTTP/1.1 200")
+    assert len(s3front.requests) == 0
+    s3front.create_bucket("photos")
+    assert s3.list_objects_v2(Bucket="photos")["KeyCount"] == 0
 
 
 def test_buckets_are_made_and_refused(s3front: S3Front, s3: "S3Client") -> None:
