@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import structlog
 
-from backends.errors import Denied, NameRefused, StorageError
+from backends.errors import NameRefused, StorageError
 from backends.interface import Can, Change, Storage, What
 from gateway.catalog.errors import CatalogError, NoSuchBucket, TooManyMissing
 from gateway.catalog.records import Bucket
@@ -151,7 +151,7 @@ class _Watch:
         except NoSuchBucket:
             return
         except TooManyMissing as error:
-            alarm(bucket, error)
+            alarm(self._services, bucket, error)
             return
         self._note(bucket, outcome)
 
@@ -159,15 +159,17 @@ class _Watch:
         for key in (*outcome.busy, *outcome.again):
             if len(self._busy) < _MOST_BUSY:
                 self._busy[f"{bucket.name}/{key}"] = None
+        counts = {
+            "new": outcome.adopted,
+            "changed": outcome.changed,
+            "back": outcome.restored,
+            "missing": outcome.missing,
+        }
+        for what, count in {**counts, "refused": outcome.refused}.items():
+            if count:
+                self._services.tally.changed_outside(what, count)
         if outcome.anything:
-            _log.info(
-                "files were changed from outside",
-                bucket=bucket.name,
-                new=outcome.adopted,
-                changed=outcome.changed,
-                back=outcome.restored,
-                missing=outcome.missing,
-            )
+            _log.info("files were changed from outside", bucket=bucket.name, **counts)
         if outcome.refused:
             _log.warning(
                 "files are no objects and left alone: in the way of one, links, pipes, devices, "
@@ -227,7 +229,7 @@ class _Watch:
             self._note(bucket, await walk(self._services, self._storage, bucket, prefix))
         except NoSuchBucket:
             return
-        except (Denied, NameRefused) as error:
+        except NameRefused as error:
             _log.warning("a walk ended early", bucket=name, cause=str(error))
 
     async def _buckets_without_folder(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Counters of verification, for Prometheus. Imported by workers only, as ``gateway.observe.metrics``
+"""Counters of stored bytes, for Prometheus. Imported by workers only, as ``gateway.observe.metrics``
 is, and after a worker was numbered."""
 
 import functools
@@ -9,7 +9,7 @@ from gateway.observe.tally import Tally
 
 
 class IntegrityMetrics(Tally):
-    """What the scrub has done and what verification has found."""
+    """What the scrub has done, what verification has found, and what others did to files."""
 
     def __init__(self) -> None:
         self._found = Counter(
@@ -25,6 +25,13 @@ class IntegrityMetrics(Tally):
             "s3front_integrity_findings_open",
             "Findings that hold, as the scrub last counted them.",
             multiprocess_mode="livemostrecent",
+        )
+        self._outside = Counter(
+            "s3front_outside_changes", "Objects that others made, changed or removed.", ["what"]
+        )
+        self._disbelieved = Counter(
+            "s3front_missing_disbelieved",
+            "Times that so many files of a bucket were gone that none was marked missing.",
         )
         self._finished = Gauge(
             "s3front_scrub_finished_seconds",
@@ -42,6 +49,12 @@ class IntegrityMetrics(Tally):
     def stands(self, findings: int, finished_ns: int) -> None:
         self._open.set(findings)
         self._finished.set(finished_ns / 1e9)
+
+    def changed_outside(self, what: str, count: int) -> None:
+        self._outside.labels(what).inc(count)
+
+    def disbelieved(self) -> None:
+        self._disbelieved.inc()
 
 
 @functools.cache

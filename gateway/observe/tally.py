@@ -1,4 +1,4 @@
-"""What is counted of verification, where nobody counts."""
+"""What is counted of stored bytes (verification, changes from outside), where nobody counts."""
 
 
 class Tally:
@@ -12,3 +12,9 @@ class Tally:
 
     def stands(self, findings: int, finished_ns: int) -> None:
         """How many findings hold, and when a round last ended (Unix ns)."""
+
+    def changed_outside(self, what: str, count: int) -> None:
+        """Others did so to so many objects: ``new``, ``changed``, ``back``, ``missing``, ``refused``."""
+
+    def disbelieved(self) -> None:
+        """So many files of a bucket were gone at once that none was marked missing."""

@@ -69,7 +69,7 @@ class Services:
     verify_reads: bool = False
     """Whether bytes of whole objects are compared with their digests as they are sent."""
     tally: Tally = field(default_factory=Tally)
-    """Counts what verification does and finds."""
+    """Counts what verification finds, and what others do to files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

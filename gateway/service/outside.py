@@ -153,8 +153,9 @@ async def settled(
     return outcome
 
 
-def alarm(bucket: Bucket, error: TooManyMissing) -> None:
+def alarm(services: Services, bucket: Bucket, error: TooManyMissing) -> None:
     """Say that absences of this bucket are not believed."""
+    services.tally.disbelieved()
     _log.error(
         "so many files are gone that none is marked missing",
         bucket=bucket.name,

@@ -3,10 +3,13 @@
 import hashlib
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
+from gateway.observe.tally import Tally
 from tests.live.client import Client
 from tests.live.server import Live, running
 from tests.outside.waiting import until
@@ -39,6 +42,20 @@ def test_a_dropped_file_is_served_before_anybody_told_of_it(tmp_path: Path) -> N
         assert answer.headers["etag"].endswith('-0"')
         assert deaf.client.request("HEAD", "/bucket/key.txt").status == 200
         assert deaf.client.keys("bucket") == ["key.txt"]
+
+
+def test_what_others_do_is_counted(
+    client: Client, bucket: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: Counter[str] = Counter()
+    monkeypatch.setattr(
+        Tally, "changed_outside", lambda _, what, count: counted.update({what: count})
+    )
+    (folder / "key").write_bytes(b"content")
+    until(lambda: counted["new"] == 1)
+    (folder / "key").unlink()
+    until(lambda: counted["missing"] == 1)
+    assert client.keys(bucket) == []
 
 
 def test_a_removed_file_is_gone_and_comes_back_as_it_was(
