@@ -264,11 +264,13 @@ class Storage(abc.ABC):
         """Remove what is stored under ``path``; nothing there is no error."""
 
     @abc.abstractmethod
-    def list(self, prefix: str = "", *, after: str = "") -> AsyncGenerator[Stored, None]:
+    def list(
+        self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
+    ) -> AsyncGenerator[Stored, None]:
         """Everything whose path starts with ``prefix`` and is greater than ``after``.
 
         In UTF-8 byte order of the whole path; without what lies under ``RESERVED`` unless
-        ``prefix`` does.
+        ``prefix`` does. Denied if a folder may not be read, unless those are to be passed over.
         """
 
     # Declared: Can.STAGE. The sync ones run inside the catalog's commit, block on purpose and

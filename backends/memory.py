@@ -175,7 +175,9 @@ class MemoryStorage(Storage):
     async def delete(self, path: str) -> None:
         self.remove(path, only_if=None)
 
-    async def list(self, prefix: str = "", *, after: str = "") -> AsyncGenerator[Stored, None]:
+    async def list(
+        self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
+    ) -> AsyncGenerator[Stored, None]:
         self._check_open()
         ours = prefix.startswith(f"{RESERVED}/")
         with self._tree.lock:

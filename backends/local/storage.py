@@ -133,9 +133,11 @@ class LocalStorage(Storage):
         use = self._use
         await use.pool.run(use.places.remove, path, only_if=None)
 
-    async def list(self, prefix: str = "", *, after: str = "") -> AsyncGenerator[Stored, None]:
+    async def list(
+        self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
+    ) -> AsyncGenerator[Stored, None]:
         use = self._use
-        walk = Walk(use.paths, prefix, after)
+        walk = Walk(use.paths, prefix, after, pass_over_closed=pass_over_closed)
         while batch := await use.pool.run(walk.step):
             for stored in batch:
                 yield stored

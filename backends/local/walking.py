@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backends.errors import NameRefused, NotFound
+from backends.errors import Denied, NameRefused, NotFound, StorageError
 from backends.interface import RESERVED, Limits, Stored
 from backends.local.attributes import fingerprint
 from backends.local.faults import translated
@@ -40,8 +40,13 @@ class Walk:
     as are links, special files and what is reserved. What vanishes meanwhile is left out.
     """
 
-    def __init__(self, beneath: Beneath, prefix: str, after: str) -> None:
+    def __init__(
+        self, beneath: Beneath, prefix: str, after: str, *, pass_over_closed: bool = False
+    ) -> None:
         self._beneath = beneath
+        self._passed_over: tuple[type[StorageError], ...] = (NotFound, NameRefused)
+        if pass_over_closed:
+            self._passed_over += (Denied,)
         self._prefix = prefix
         self._after = after
         self._folders: list[_Folder] = []
@@ -58,7 +63,7 @@ class Walk:
                 self._visit(folder, found)
             except OSError as error:
                 failure = translated(error, f"list {folder.path!r}")
-                if not isinstance(failure, (NotFound, NameRefused)):
+                if not isinstance(failure, self._passed_over):
                     raise failure from error
                 self._folders.remove(folder)
         return found

@@ -41,7 +41,7 @@ async def walk(services: Services, storage: Storage, bucket: Bucket, prefix: str
     try:
         await work.run()
     except TooManyMissing as error:
-        alarm(bucket, error)
+        alarm(services, bucket, error)
     return work.outcome
 
 
@@ -103,7 +103,8 @@ class _Walk:
     async def _differing(self) -> AsyncIterator[tuple[str, bool]]:
         """Keys whose row and bytes disagree, in order, and whether the bytes are gone."""
         begins = len(self.bucket.name) + 1
-        files = self.storage.list(f"{self.bucket.name}/{self.prefix}")
+        # What lies in a folder that may not be read seems gone here; looked at, it is closed.
+        files = self.storage.list(f"{self.bucket.name}/{self.prefix}", pass_over_closed=True)
         async for row, stored in _merged(self._rows(), files, begins):
             if row is None:
                 if stored is not None:

@@ -117,8 +117,11 @@ async def test_what_is_forbidden_is_denied(unprivileged: Path) -> None:
     assert not storage.place("put-1", "b/l")
     assert await drained(await storage.staged("put-1", only_if=fingerprint)) == b"x"
     (unprivileged / "c").chmod(0)
+    await storage.write("d/k", body(b"x"), size=1)
     with pytest.raises(Denied):
         await paths(storage)
+    passed_over = [stored.path async for stored in storage.list(pass_over_closed=True)]
+    assert passed_over == ["b/k", "d/k"]
     with pytest.raises(Denied):
         await storage.stat("c/k")
     for folder in ("b", "c"):

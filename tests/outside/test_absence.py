@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.jobs.walking import walk
+from gateway.observe.tally import Tally
 from gateway.service.outside import Outcome
 from tests.live.client import Client
 from tests.live.server import Live, running
@@ -64,7 +65,11 @@ def test_a_walk_of_a_part_leaves_the_rest(tmp_path: Path) -> None:
         assert live.client.keys("bucket") == [f"dir0/{n:04}" for n in range(0, 10, 2)]
 
 
-def test_too_many_at_once_are_not_believed_and_none_is_lost(tmp_path: Path) -> None:
+def test_too_many_at_once_are_not_believed_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarms: list[str] = []
+    monkeypatch.setattr(Tally, "disbelieved", lambda _: alarms.append("alarm"))
     with running(tmp_path, durability="relaxed", missing_limit=3, missing_share=0.2) as live:
         folder = filled(live, 20)
         folder.rename(tmp_path / "elsewhere")
@@ -73,6 +78,7 @@ def test_too_many_at_once_are_not_believed_and_none_is_lost(tmp_path: Path) -> N
         assert [log["event"] for log in logs] == [
             "so many files are gone that none is marked missing"
         ]
+        assert len(alarms) == 1
         assert len(live.client.keys("bucket")) == 20
         # One by one they are believed up to the limit, and then no more.
         answers = [live.client.get("bucket", key) for key in live.client.keys("bucket")]
@@ -211,7 +217,11 @@ def test_what_is_closed_to_us_is_neither_gone_nor_in_the_way_of_the_rest(
         until(lambda: client.keys("bucket") == ["closed/key", "new"])
         assert client.get("bucket", "secret").status == 404
         assert client.get("bucket", "closed/key").status == 500
+        (folder / "open" / "other").write_bytes(b"other")
+        outcome = walked(live, "bucket")
+        assert (outcome.adopted, outcome.missing) in {(1, 0), (0, 0)}  # or an event was faster
+        assert client.keys("bucket") == ["closed/key", "new", "open/other"]
         (folder / "closed").chmod(0o700)
         assert client.get("bucket", "closed/key").headers["x-amz-meta-colour"] == "blue"
         walked(live, "bucket")
-        assert client.keys("bucket") == ["closed/key", "new"]
+        assert client.keys("bucket") == ["closed/key", "new", "open/other"]
