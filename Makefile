@@ -54,8 +54,8 @@ docs: $(STAMPS)/dev ## write the generated tables of README.md and docs/advisori
 bench-smoke: $(STAMPS)/dev
 	$(BIN)/python -m bench --seconds 30
 
-soak: $(STAMPS)/dev ## long and large tests that make test leaves out
-	$(BIN)/pytest -m soak
+soak: $(STAMPS)/dev clients ## long and large tests that make test leaves out
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m soak
 
 test: lint bench-smoke pytest ## lint, all tests, a short bench
 
