@@ -161,7 +161,7 @@ def _packed(parts: Sequence[PartFact]) -> list[Any]:
         first, *others = run
         runs.append([first[0] + ahead, size, 1 + len(others)])
     checksums = [part.checksum for part in parts]
-    if not any(checksums):
+    if all(value is None for value in checksums):
         return [runs, None, None]
     try:
         raw = [b64decode(value or "", validate=True) for value in checksums]
