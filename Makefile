@@ -55,7 +55,7 @@ bench-smoke: $(STAMPS)/dev
 	$(BIN)/python -m bench --seconds 30
 
 soak: $(STAMPS)/dev clients ## long and large tests that make test leaves out
-	$(BIN)/pytest -n $(JOBS) --dist worksteal -m soak
+	S3FRONT_TEST_SEED=$${S3FRONT_TEST_SEED:-new} $(BIN)/pytest -n $(JOBS) --dist worksteal -m soak
 
 test: lint bench-smoke pytest ## lint, all tests, a short bench
 

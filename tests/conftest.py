@@ -1,9 +1,17 @@
-"""For all tests: nothing may block an event loop but the functions named here."""
+"""For all tests: nothing may block an event loop but the functions named here, and what is random."""
 
 from collections.abc import Iterator
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
+
+from tests.seeds import draws_new_numbers
+
+# No deadline: a busy machine is not a failure.
+settings.register_profile("the same each time", deadline=None, derandomize=True)
+settings.register_profile("new each time", deadline=None)
+settings.load_profile("new each time" if draws_new_numbers() else "the same each time")
 
 # They block on purpose and briefly: a call shorter than the hop to a thread.
 MAY_BLOCK = {

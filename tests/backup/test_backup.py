@@ -27,10 +27,10 @@ from gateway.settings.loader import load
 from tests.live.client import Client, quoted
 from tests.live.server import running
 from tests.rebuild.mixture import EMPTY, Answers, Mixture, ask, differences, fill
+from tests.seeds import seed
 from tests.server.running import running as processes
 
 ROOT = Path(__file__).resolve().parents[2]
-SEED = int(os.environ.get("S3FRONT_TEST_SEED", "0")) or random.SystemRandom().randrange(2**32)
 
 
 @pytest.fixture(autouse=True)
@@ -154,7 +154,7 @@ class Writer(threading.Thread):
         super().__init__()
         self.client = client
         self.keys = keys
-        self.random = random.Random(SEED)
+        self.random = random.Random(seed("backup"))
         self.history: dict[str, set[str | None]] = {}
         self.stopping = threading.Event()
         self.failed: list[object] = []
@@ -186,7 +186,6 @@ class Writer(threading.Thread):
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[Writer]:
     """A served directory with objects, and a writer that changes half of them."""
-    print(f"S3FRONT_TEST_SEED={SEED}")
     with running(tmp_path / "root", durability="relaxed") as live:
         client = live.client
         client.make_bucket("bucket")

@@ -1,7 +1,6 @@
 """Every flipped bit of the catalog's file is an error of the rows it touches, never another answer."""
 
 import functools
-import os
 import random
 import shutil
 from collections.abc import AsyncIterator
@@ -16,9 +15,9 @@ from gateway.catalog.records import Bucket, Version
 from gateway.catalog.sqlite import SqliteCatalog, connection, pages, schema
 from tests.catalog.shelf import Shelf
 from tests.catalog.versions import new_version
+from tests.seeds import seed
 
 PAGE = 4096
-SEED = int(os.environ.get("S3FRONT_TEST_SEED", random.SystemRandom().randrange(2**32)))
 
 
 @asynccontextmanager
@@ -66,8 +65,7 @@ def flip(path: Path, bit: int) -> None:
 async def test_no_flipped_bit_ever_makes_another_answer(tmp_path: Path) -> None:
     """One random bit of every 24 bytes of the file, and each bit of its head: the answer is
     the right one (that page is not read for it), or an error."""
-    print(f"S3FRONT_TEST_SEED={SEED}")
-    chance = random.Random(SEED)
+    chance = random.Random(seed("pages"))
     sound = tmp_path / "sound.db"
     keys = [version.key for version in await filled(sound, 40)]
     right = await seen(sound, keys)
@@ -89,8 +87,7 @@ async def test_no_flipped_bit_ever_makes_another_answer(tmp_path: Path) -> None:
 
 
 async def test_every_flipped_bit_of_every_page_is_found_by_a_check(tmp_path: Path) -> None:
-    print(f"S3FRONT_TEST_SEED={SEED}")
-    chance = random.Random(SEED)
+    chance = random.Random(seed("pages"))
     sound = tmp_path / "sound.db"
     await filled(sound, 200)
     async with opened(sound) as catalog:

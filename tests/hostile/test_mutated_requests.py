@@ -7,7 +7,6 @@ form (``make soak``).
 import logging
 import os
 import random
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,12 +17,12 @@ from structlog.testing import capture_logs
 from tests.hostile.judging import judge
 from tests.hostile.mutating import BODY, BUCKET, KEYS, PRIVATE, PROTECTED, good_requests, mutated
 from tests.live.server import Live
+from tests.seeds import seed
 from tests.wire.raw import Reply, connected
 
 _SHORT = 2500
 _LONG = int(os.environ.get("S3FRONT_FUZZ_REQUESTS", "100000"))
 _LONG_S = float(os.environ.get("S3FRONT_FUZZ_SECONDS", "900"))
-_SEED = int(os.environ.get("S3FRONT_TEST_SEED", secrets.randbelow(2**32)))
 _ROUND = 250
 _NOTHING_S = 0.001
 _WAIT_S = 0.03
@@ -55,8 +54,8 @@ def test_mutated_requests_without_end(prepared: Live, caplog: pytest.LogCaptureF
 
 
 def _fuzz(live: Live, caplog: pytest.LogCaptureFixture, *, requests: int, seconds: float) -> None:
-    print(f"mutated requests: replay with S3FRONT_TEST_SEED={_SEED}")
-    chance, tally = random.Random(_SEED), _Tally()
+    drawn = seed("mutated requests")
+    chance, tally = random.Random(drawn), _Tally()
     end = time.monotonic() + seconds
     with caplog.at_level(logging.ERROR), capture_logs() as logged:
         while tally.sent < requests and time.monotonic() < end:
@@ -84,7 +83,7 @@ def _one(live: Live, request: bytes, tally: _Tally) -> None:
             headers = {name: values[0] for name, values in reply.headers.items()}
             judge(reply.status, headers, reply.body)
     except Exception as error:
-        raise AssertionError(f"seed {_SEED}, request {tally.sent}: {request!r}") from error
+        raise AssertionError(f"request {tally.sent}: {request!r}") from error
 
 
 def _replies(live: Live, request: bytes, wait_s: float) -> Iterator[Reply]:

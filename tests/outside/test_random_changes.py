@@ -15,6 +15,7 @@ import pytest
 from tests.live.client import Client
 from tests.live.server import Live
 from tests.outside.waiting import until
+from tests.seeds import seed
 
 ROUNDS = 12
 CHANGES = 25
@@ -179,12 +180,11 @@ def settle(live: Live, bucket: str, folder: Path, what: str) -> None:
 def test_in_the_end_all_that_is_there_is_shown(
     live: Live, bucket: str, folder: Path, tmp_path: Path
 ) -> None:
-    seed = int(os.environ.get("S3FRONT_TEST_SEED") or random.randrange(2**32))
-    print(f"replay with S3FRONT_TEST_SEED={seed}")
+    drawn = seed("random changes")
     apart = tmp_path / "apart"
     apart.mkdir()
-    hand = Hand(live.client, bucket, folder, apart, seed)
+    hand = Hand(live.client, bucket, folder, apart, drawn)
     for _ in range(int(os.environ.get("S3FRONT_TEST_ROUNDS") or ROUNDS)):
         for _ in range(CHANGES):
             hand.change()
-        settle(live, bucket, folder, f"seed {seed} after {hand.done}")
+        settle(live, bucket, folder, f"seed {drawn} after {hand.done}")
