@@ -48,7 +48,7 @@ class Adoption(Enum):
     OWNED = "owned"
     """The path belongs to another key, to an object that is being deleted, or that was."""
     GONE = "gone"
-    """Other bytes or none are there by now: look again."""
+    """Other bytes or none are there by now, or what was deleted there may still go: look again."""
 
 
 class Absence(Enum):

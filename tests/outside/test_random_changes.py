@@ -176,6 +176,7 @@ def settle(live: Live, bucket: str, folder: Path, what: str) -> None:
         pytest.fail(f"{wrong}: {what}")
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_in_the_end_all_that_is_there_is_shown(
     live: Live, bucket: str, folder: Path, tmp_path: Path

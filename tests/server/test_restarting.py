@@ -100,10 +100,17 @@ def test_a_kept_connection_gets_a_last_answer_that_says_so(server: Running) -> N
         assert "connection" not in raw.reply().headers
         server.process.send_signal(signal.SIGUSR2)
         until(lambda: pid(server) != old)
-        raw.send(request)
-        reply = raw.reply()
-        assert int(reply.body) == old
-        assert reply.header("connection") == "close"
+        answers = []
+
+        def was_the_last() -> bool:
+            # Told to stop only once its successor is there, it answers as before until then.
+            raw.send(request)
+            answers.append(raw.reply())
+            return "connection" in answers[-1].headers
+
+        until(was_the_last)
+        assert {int(reply.body) for reply in answers} == {old}
+        assert answers[-1].header("connection") == "close"
         assert raw.is_closed()
     until(lambda: server.events("workers restarted") != [])
 

@@ -65,10 +65,11 @@ def _adopt(
     if (bucket.storage, claim) in transaction.ledger.doomed:
         # Deleted in this very batch: whose bytes are left there is known after it.
         return Adoption.GONE
-    if (
-        folds and locations.owned_by_another(transaction, bucket.storage, claim, bucket.id, key)
-    ) or not locations.freed(transaction, placing, bucket.storage, claim):
+    if folds and locations.owned_by_another(transaction, bucket.storage, claim, bucket.id, key):
         return Adoption.OWNED
+    if not locations.freed(transaction, placing, bucket.storage, claim):
+        # Until what was deleted there is known to be gone for good.
+        return Adoption.GONE
     kept = missing.row_of_missing(transaction, bucket.id, key)
     if found.stale and kept is None:
         return Adoption.OWNED
