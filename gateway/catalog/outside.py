@@ -46,7 +46,7 @@ class Adoption(Enum):
     IN_THE_WAY = "in the way"
     """The key's object has its bytes elsewhere: what lies here is left alone."""
     OWNED = "owned"
-    """The path belongs to another key, to an object that is being deleted, or that was."""
+    """The path belongs to another key, or the bytes to an object that was deleted."""
     GONE = "gone"
     """Other bytes or none are there by now, or what was deleted there may still go: look again."""
 
