@@ -6,7 +6,6 @@ that could tell a stranger something.
 """
 
 import time
-from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -18,7 +17,6 @@ from gateway.access.authorization import Authorization
 from gateway.catalog.errors import CatalogDamaged, CatalogError
 from gateway.observe.event import RequestEvent
 from gateway.operations import ROUTER
-from gateway.payload import Payload
 from gateway.s3.errors import S3Error, error_document
 from gateway.s3.fields import read, takes_document
 from gateway.s3.message import Request, Response
@@ -56,7 +54,14 @@ class Dispatcher:
     async def answer(self, request: Request, event: RequestEvent) -> Response:
         """The answer, whatever happens. ``event`` is filled for the log."""
         try:
-            return await self._answer(request, event)
+            serve, context, target = self._admitted(request, event)
+            document = b""
+            if takes_document(serve.input):
+                document = await context.payload.document(
+                    self._services.bounds.document, checksum_of_body=serve.checksum_of_body
+                )
+            input = read(serve.input, target, context.headers, document)
+            return serve.answer(await serve.handler(context, input))
         except S3Error as error:
             return refusal(error, request, event)
         except (CatalogError, StorageError) as fault:
@@ -67,16 +72,12 @@ class Dispatcher:
             _log.exception("unexpected error", request_id=request.id, operation=event.operation)
             return refusal(S3Error("InternalError"), request, event)
 
-    async def _report_damage(self, fault: CatalogDamaged) -> None:
-        now = time.monotonic()
-        if now >= self._may_report:
-            self._may_report = now + _REPORT_PAUSE_S
-            await report(self._services, "catalog", str(fault))
-
-    async def _answer(self, request: Request, event: RequestEvent) -> Response:
-        sent = request.headers
+    def _admitted(
+        self, request: Request, event: RequestEvent
+    ) -> tuple[Serve[Any, Any], Context, Target]:
+        """What is to be done, and that its sender may ask for it. Raises S3Error."""
         target = parse_target(request.path, request.query, request.host, self._domains)
-        headers = with_hoisted_headers(target, sent)
+        headers = with_hoisted_headers(target, request.headers)
         event.bucket, event.key = target.bucket, target.key
         principal, verified = self._authentication(request, event)
         operation = ROUTER.route(request.method, target, headers)
@@ -86,32 +87,14 @@ class Dispatcher:
         for action in operation.source_actions(headers):
             self._authorization(principal, action)
         refuse_unbuilt(operation.name, headers)
-        serve = operation.built()
-        payload = Payload(request, verified, self._pool)
-        context = Context(
-            services=self._services,
-            payload=payload,
-            headers=headers,
-            resource=request.path,
-            base_url=base_url(request),
-        )
-        return await self._handle(serve, context, target, headers, payload)
+        context = Context(self._services, request, verified, headers=headers, pool=self._pool)
+        return operation.built(), context, target
 
-    async def _handle(
-        self,
-        serve: Serve[Any, Any],
-        context: Context,
-        target: Target,
-        headers: Mapping[str, str],
-        payload: Payload,
-    ) -> Response:
-        document = b""
-        if takes_document(serve.input):
-            document = await payload.document(
-                self._services.bounds.document, checksum_of_body=serve.checksum_of_body
-            )
-        result = await serve.handler(context, read(serve.input, target, headers, document))
-        return serve.answer(result)
+    async def _report_damage(self, fault: CatalogDamaged) -> None:
+        now = time.monotonic()
+        if now >= self._may_report:
+            self._may_report = now + _REPORT_PAUSE_S
+            await report(self._services, "catalog", str(fault))
 
 
 def refusal(error: S3Error, request: Request, event: RequestEvent) -> Response:
@@ -128,9 +111,3 @@ def refusal(error: S3Error, request: Request, event: RequestEvent) -> Response:
     )
     close = headers.pop("connection", "") == "close"
     return Response(status=error.status, headers=headers, body=document, close=close)
-
-
-def base_url(request: Request) -> str:
-    """``http://host[:port]`` as the client addressed us."""
-    scheme = "https" if request.secure else "http"
-    return f"{scheme}://{request.host or 'localhost'}"

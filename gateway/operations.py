@@ -65,7 +65,9 @@ class Operation:
 
     def actions(self, *, version: bool, headers: Mapping[str, str]) -> tuple[str, ...]:
         """Every action to ask for on the bucket or key the request names."""
-        first = Right(action=self.action, versioned=self.versioned_action).of(version=version)
+        first = self.action
+        if version and self.versioned_action is not None:
+            first = self.versioned_action
         if not self.also and not self.header_actions:
             return (first,)
         return (

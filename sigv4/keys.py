@@ -5,9 +5,17 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 import hmac
 from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 CACHED_KEYS = 1024
 """Signing keys held at most. A secret that is gone leaves when newer keys push it out."""
+
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def derive_key(secret: str, date: str, region: str, service: str) -> bytes:
@@ -25,13 +33,17 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 
 @lru_cache(maxsize=CACHED_KEYS)
-def _keyed(key: bytes) -> hmac.HMAC:
-    return hmac.new(key, None, "sha256")
+def _keyed(key: bytes) -> "tuple[_Hash, _Hash]":
+    # The two hashes of RFC 2104 once they have taken the key, which is shorter than their block.
+    block = key.ljust(sha256().block_size, b"\0")
+    return sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
 
 
 def signature(key: bytes, string_to_sign: str) -> bytes:
-    """The signature in hexadecimal, as ASCII bytes."""
-    # Copying a keyed HMAC costs two thirds of keying one.
-    keyed = _keyed(key).copy()
-    keyed.update(string_to_sign.encode("utf-8", "surrogateescape"))
-    return keyed.hexdigest().encode("ascii")
+    """The signature in hexadecimal, as ASCII bytes: HMAC-SHA256 under a ``signing_key``."""
+    # Half of what copying a keyed hmac.HMAC costs, a third of keying one.
+    inner, outer = _keyed(key)
+    inner, outer = inner.copy(), outer.copy()
+    inner.update(string_to_sign.encode("utf-8", "surrogateescape"))
+    outer.update(inner.digest())
+    return outer.hexdigest().encode("ascii")

@@ -45,7 +45,11 @@ class Payload(Enum):
         return self in (Payload.STREAMING_SIGNED_TRAILER, Payload.STREAMING_UNSIGNED_TRAILER)
 
 
-_KINDS = {kind.value: kind for kind in Payload if kind is not Payload.SIGNED}
+_KINDS = {
+    **{kind.value: kind for kind in Payload if kind is not Payload.SIGNED},
+    # What each request without a body says.
+    EMPTY_SHA256: Payload.SIGNED,
+}
 
 
 def payload_of(value: str) -> Payload:

@@ -15,9 +15,12 @@ SKEW = timedelta(minutes=15)
 """How far the clocks of client and server may differ."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Verified:
-    """A claim that is proved. ``signing_key`` goes on to verify signed chunks."""
+    """A claim that is proved. ``signing_key`` goes on to verify signed chunks.
+
+    Not frozen, as ``Claim`` is not.
+    """
 
     claim: Claim
     signing_key: bytes = field(repr=False)

@@ -121,10 +121,13 @@ class Authentication:
 def _names_a_token(request: Request) -> bool:
     if request.headers.get(_TOKEN):
         return True
-    parameters = request.query.split("&") if request.query else ()
+    query = request.query
+    # Mostly it is not there at all.
+    if query.lower().find(_TOKEN) < 0:
+        return False
     return any(
         value and name.lower() == _TOKEN
-        for name, _, value in (parameter.partition("=") for parameter in parameters)
+        for name, _, value in (parameter.partition("=") for parameter in query.split("&"))
     )
 
 

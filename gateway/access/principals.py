@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Principal:
-    """Someone whose signature was verified."""
+    """Someone whose signature was verified. Not frozen only because each request makes one."""
 
     access_key: str

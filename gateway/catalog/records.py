@@ -1,4 +1,8 @@
-"""The values a catalog keeps. Keys are str (valid UTF-8, at most 1,024 bytes), times Unix ns."""
+"""The values a catalog keeps. Keys are str (valid UTF-8, at most 1,024 bytes), times Unix ns.
+
+Nobody changes one. Checksum, Location and Version are not frozen only because each read of an object
+makes them, and a frozen one costs four times as much.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +27,7 @@ class Bucket:
     generation: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Checksum:
     """``algorithm`` and ``type`` as S3 spells them; ``value`` base64, with ``-N`` if composite."""
 
@@ -32,7 +36,7 @@ class Checksum:
     value: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Location:
     """Where the bytes of one version are.
 
@@ -56,7 +60,7 @@ class PartFact:
     checksum: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Version:
     """One version of a key: everything S3 can ask about it."""
 

@@ -110,6 +110,15 @@ def overridden(stored: Mapping[str, str], overrides: Overrides) -> Mapping[str, 
     S3Error InvalidArgument for control characters: the parameters come percent-decoded, and must
     not split an answer.
     """
+    if (
+        overrides.response_cache_control is None
+        and overrides.response_content_disposition is None
+        and overrides.response_content_encoding is None
+        and overrides.response_content_language is None
+        and overrides.response_content_type is None
+        and overrides.response_expires is None
+    ):
+        return stored
     given = (
         ("cache-control", overrides.response_cache_control),
         ("content-disposition", overrides.response_content_disposition),
@@ -119,8 +128,6 @@ def overridden(stored: Mapping[str, str], overrides: Overrides) -> Mapping[str, 
         ("expires", overrides.response_expires),
     )
     replaced = {name: value for name, value in given if value is not None}
-    if not replaced:
-        return stored
     for name, value in replaced.items():
         check_header_text(f"response-{name}", value)
     return {**stored, **replaced}

@@ -7,6 +7,7 @@ has.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from gateway.s3.errors import S3Error
 from gateway.s3.fields import ALGORITHMS
@@ -17,6 +18,8 @@ ACLS = (
 )  # fmt: skip
 """S3's canned ACLs (userguide/acl-overview.html#canned-acl)."""
 
+_CACHED_SETS = 64
+"""Sets of header names held at most: each may be as long as the head of a request."""
 _OWNERSHIPS = ("BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
 _PRIVATE = frozenset({"private", "bucket-owner-read", "bucket-owner-full-control", ""})
 _CHECKSUMS = frozenset(
@@ -47,9 +50,14 @@ REFUSED = frozenset(
 def refuse_unbuilt(operation: str, headers: Mapping[str, str]) -> None:
     """S3Error NotImplemented, naming header and operation, if a header asks for what is not built;
     InvalidArgument if it says what S3 does not know. ``headers``: lower-case names."""
-    for name in headers:
-        if name.startswith(_WATCHED) and name not in _CHECKSUMS:
-            _judge(operation, name, headers[name])
+    for name in _watched(tuple(headers)):
+        _judge(operation, name, headers[name])
+
+
+@lru_cache(maxsize=_CACHED_SETS)
+def _watched(names: tuple[str, ...]) -> tuple[str, ...]:
+    # A client sends the same names with each request.
+    return tuple(name for name in names if name.startswith(_WATCHED) and name not in _CHECKSUMS)
 
 
 def _judge(operation: str, name: str, value: str) -> None:

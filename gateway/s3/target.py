@@ -42,9 +42,12 @@ _UNREAD = ("x-amz-checksum-", "x-amz-sdk-checksum-", "x-amz-trailer")
 _OBJECT_LAMBDA = "WriteGetObjectResponse"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Target:
     """Bucket, key and query of one request. A request without a bucket is about the service.
+
+    Nobody changes one; it is not frozen only because each request makes one, and a frozen one costs
+    four times as much.
 
     ``params``: decoded names and values; of a repeated name the first value, which is the one S3
     reads. ``repeated``: the names that were sent more than once; routing refuses those that select
@@ -80,6 +83,8 @@ class Domains:
         S3Error InvalidBucketName for a name below a base domain that no bucket can have: the first
         part of the path is then not the bucket either, and must not be taken for it.
         """
+        if not self._suffixes:
+            return None
         name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
         name = name.lower().removesuffix(".")
         if name in self._names or not name.endswith(self._suffixes):

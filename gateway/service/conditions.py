@@ -40,19 +40,25 @@ class ConditionalCopy(Protocol):
 
 def check_read(context: Context, input: ConditionalRead, version: Version) -> None:
     """S3Error NotModified or PreconditionFailed if the conditions do not hold."""
+    if (
+        input.if_match is None
+        and input.if_none_match is None
+        and input.if_modified_since is None
+        and input.if_unmodified_since is None
+    ):
+        return
     conditions = ReadConditions(
         if_match=input.if_match,
         if_none_match=input.if_none_match,
         if_modified_since=input.if_modified_since,
         if_unmodified_since=input.if_unmodified_since,
     )
-    if conditions != _NONE:
-        protocol.check_read(
-            conditions,
-            etag=version.etag,
-            modified_s=version.modified_ns // 10**9,
-            now_s=context.services.now_ns() // 10**9,
-        )
+    protocol.check_read(
+        conditions,
+        etag=version.etag,
+        modified_s=version.modified_ns // 10**9,
+        now_s=context.services.now_ns() // 10**9,
+    )
 
 
 def check_copy_source(context: Context, input: ConditionalCopy, version: Version) -> None:

@@ -1,6 +1,7 @@
 """What a handler is given besides its input."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from backends.interface import Storage
@@ -10,6 +11,8 @@ from gateway.catalog.records import Bucket
 from gateway.observe.tally import Tally
 from gateway.payload import Payload
 from gateway.s3.errors import S3Error
+from gateway.s3.message import Request
+from sigv4.verify import Verified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +75,48 @@ class Services:
     """Counts what verification finds, and what others do to files."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One request's surroundings."""
+    """One request's surroundings: ``request``, what is ``verified`` of it, and ``services``.
 
-    services: Services
-    payload: Payload
-    headers: Mapping[str, str]
-    """Of the request, by lower-case name."""
-    resource: str
-    """Raw path of the request, for answers that repeat it."""
-    base_url: str
-    """``http://host[:port]`` as the client addressed us."""
+    ``headers``: those of the request by lower-case name, with those a presigned URL carries in its
+    query. ``pool``: where large pieces of bodies are hashed.
+    """
+
+    __slots__ = ("_payload", "_request", "_verified", "headers", "pool", "services")
+
+    def __init__(
+        self,
+        services: Services,
+        request: Request,
+        verified: Verified,
+        *,
+        headers: Mapping[str, str],
+        pool: Executor,
+    ) -> None:
+        self.services = services
+        self.headers = headers
+        self.pool = pool
+        self._request = request
+        self._verified = verified
+        self._payload: Payload | None = None
+
+    @property
+    def payload(self) -> Payload:
+        """The body; most requests are never asked for it."""
+        if self._payload is None:
+            self._payload = Payload(self._request, self._verified, self.pool)
+        return self._payload
+
+    @property
+    def resource(self) -> str:
+        """Raw path of the request, for answers that repeat it."""
+        return self._request.path
+
+    @property
+    def base_url(self) -> str:
+        """``http://host[:port]`` as the client addressed us."""
+        scheme = "https" if self._request.secure else "http"
+        return f"{scheme}://{self._request.host or 'localhost'}"
 
     async def bucket(self, name: str, *, expected_owner: str | None = None) -> Bucket:
         """The bucket; S3Error NoSuchBucket, or AccessDenied if it is not the expected owner's.

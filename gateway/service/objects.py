@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.records import Bucket, Checksum, Condition, Version
@@ -72,18 +73,22 @@ async def put_object(context: Context, input: PutObject) -> PutObjectResult:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     """The part of a version that was asked for; None for all of it."""
 
     span: ByteRange | None
     parts_count: int | None
 
 
+_ALL = _Wanted(span=None, parts_count=None)
+
+
 def _wanted(context: Context, input: GetObject, version: Version) -> _Wanted:
     """Conditions and range of a read against one version. Raises S3Error (304, 412, 416)."""
     check_read(context, input, version)
     if input.part_number is None:
+        if input.range is None:
+            return _ALL
         return _Wanted(span=parse_range(input.range, version.size), parts_count=None)
     if input.range is not None:
         raise S3Error(
@@ -95,26 +100,9 @@ def _wanted(context: Context, input: GetObject, version: Version) -> _Wanted:
     )
 
 
-def _told(input: GetObject, version: Version, wanted: _Wanted) -> HeadObjectResult:
-    checksums = _told_checksums(input, version, wanted)
-    return HeadObjectResult(
-        size=version.size,
-        last_modified=version.modified_ns // 1_000_000_000,
-        e_tag=version.etag,
-        content_range=wanted.span,
-        headers=overridden(version.headers, input),
-        metadata=version.metadata,
-        checksums=checksums,
-        checksum_type=version.checksum.type if checksums and version.checksum else None,
-        parts_count=wanted.parts_count,
-        tag_count=len(version.tags) or None,
-        storage_class=version.storage_class,
-    )
-
-
 def _told_checksums(input: GetObject, version: Version, wanted: _Wanted) -> Mapping[str, str]:
     """Of the whole or of the part that is asked for; a range has none."""
-    if input.checksum_mode is None or version.checksum is None:
+    if version.checksum is None:
         return {}
     if wanted.span is None or (input.part_number is not None and not version.parts):
         return version.checksums
@@ -129,7 +117,13 @@ async def head_object(context: Context, input: HeadObject) -> HeadObjectResult:
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     require_current(input.version_id, input.key)
     version = await current(context, bucket, input.key)
-    return _told(input, version, _wanted(context, input, version))
+    result = HeadObjectResult(
+        size=version.size,
+        last_modified=version.modified_ns // 1_000_000_000,
+        e_tag=version.etag,
+    )
+    _tell(result, input, version, _wanted(context, input, version))
+    return result
 
 
 async def get_object(context: Context, input: GetObject) -> GetObjectResult:
@@ -143,28 +137,40 @@ async def get_object(context: Context, input: GetObject) -> GetObjectResult:
         lambda version: _wanted(context, input, version),
         lambda version, wanted: wanted.span or whole(version),
     )
-    told = _told(input, opened.version, opened.chosen)
-    return GetObjectResult(
-        size=told.size,
-        last_modified=told.last_modified,
-        e_tag=told.e_tag,
-        content_range=told.content_range,
-        headers=told.headers,
-        metadata=told.metadata,
-        checksums=told.checksums,
-        checksum_type=told.checksum_type,
-        parts_count=told.parts_count,
-        tag_count=told.tag_count,
-        storage_class=told.storage_class,
+    version = opened.version
+    result = GetObjectResult(
+        size=version.size,
+        last_modified=version.modified_ns // 1_000_000_000,
+        e_tag=version.etag,
         body=_body(context, bucket, opened),
     )
+    try:
+        _tell(result, input, version, opened.chosen)
+    except S3Error:
+        await opened.content.aclose()
+        raise
+    return result
+
+
+def _tell(result: HeadObjectResult, input: GetObject, version: Version, wanted: _Wanted) -> None:
+    """What GET and HEAD tell alike."""
+    result.content_range, result.parts_count = wanted
+    result.headers = overridden(version.headers, input)
+    result.metadata = version.metadata
+    result.storage_class = version.storage_class
+    if version.tags:
+        result.tag_count = len(version.tags)
+    if input.checksum_mode is not None:
+        result.checksums = _told_checksums(input, version, wanted)
+        if result.checksums and version.checksum is not None:
+            result.checksum_type = version.checksum.type
 
 
 def _body(context: Context, bucket: Bucket, opened: Opened[_Wanted]) -> Stream:
     services = context.services
     if not services.verify_reads or opened.chosen.span is not None:
         return opened.content
-    return Guarded(services, bucket, opened.version, opened.content, context.payload.pool)
+    return Guarded(services, bucket, opened.version, opened.content, context.pool)
 
 
 async def delete_object(context: Context, input: DeleteObject) -> DeleteObjectResult:

@@ -20,9 +20,12 @@ _log = structlog.get_logger("s3front.reading")
 Chosen = TypeVar("Chosen")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Opened(Generic[Chosen]):
-    """A version, what was chosen of it, and the open bytes. ``content`` must be closed."""
+    """A version, what was chosen of it, and the open bytes. ``content`` must be closed.
+
+    Nobody changes one; not frozen only because each GET makes one.
+    """
 
     version: Version
     chosen: Chosen

@@ -3,6 +3,7 @@
 import re
 from email.header import Header, decode_header
 from hashlib import md5
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -149,6 +150,18 @@ def test_the_query_cannot_split_an_answer(client: Client, bucket: str) -> None:
     answer = client.get(bucket, "key", "response-content-type=a%0D%0Ax-evil%3A%201")
     assert (answer.status, answer.code) == (400, "InvalidArgument")
     assert "x-evil" not in answer.headers
+
+
+def test_what_is_refused_late_holds_no_file(client: Client, bucket: str, live: Live) -> None:
+    """The query is refused when the object's file is open already."""
+    client.put(bucket, "key", BODY)
+    answer = client.get(bucket, "key", "response-content-type=a%0D%0Ax-evil%3A%201")
+    assert answer.status == 400
+    assert not _is_held(live.root / bucket / "key")
+
+
+def _is_held(file: Path) -> bool:
+    return any(link.exists() and link.samefile(file) for link in Path("/proc/self/fd").iterdir())
 
 
 RANGES = {
