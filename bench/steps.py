@@ -55,7 +55,7 @@ _PAGE_KEYS = 313
 _FOLDERS = 1000
 _FILL = 10_000
 _ROUND_S = 0.005
-_ROUNDS = 20
+_ROUNDS = 5
 _AT_LEAST = 10
 _AGENT = (
     "Boto3/1.40.0 md/Botocore#1.40.0 ua/2.1 os/linux#6.8.0 md/arch#x86_64 lang/python#3.11.7 "
