@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup serve test lint format pytest clients bench bench-smoke conformance docs soak clean
+.PHONY: help setup serve test lint format pytest clients bench bench-smoke bench-peers bench-keys s3load conformance docs soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,16 @@ test: lint bench-smoke pytest ## lint, all tests, a short bench
 
 bench: $(STAMPS)/dev ## measure: CPU per operation, rate, latency
 	$(BIN)/python -m bench
+
+s3load: $(STAMPS)/dev ## compile and test the load generator of bench-peers (Go)
+	cd bench/s3load && export PATH="$$PATH:/usr/local/go/bin" && test -z "$$(gofmt -l .)" && go vet . && go test -count=1 . && go build -buildvcs=false -o ../../build/peers/s3load .
+	$(BIN)/pytest -q tests/bench/test_compiled_generator.py
+
+bench-peers: s3load ## beside versitygw, MinIO, rclone, s3proxy, nginx: docs/performance.md
+	$(BIN)/python -m bench.peers --json build/peers/samples.jsonl --write docs/performance.md
+
+bench-keys: s3load ## with 1, 3 and 10 million keys: docs/performance.md
+	$(BIN)/python -m bench.keys --write docs/performance.md
 
 conformance: $(STAMPS)/dev clients ## real clients that must be compiled; writes conformance/report.md
 	$(BIN)/python -m conformance

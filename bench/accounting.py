@@ -5,6 +5,7 @@ https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, proc_pid_status(5), 
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +114,33 @@ def cpu(root: int) -> Cpu:
         user=sum(stat.user_ticks for stat in stats) / tick,
         system=sum(stat.system_ticks for stat in stats) / tick,
     )
+
+
+def parse_established(text: str, port: int) -> set[int]:
+    """Inodes of the sockets that hold a connection to local ``port``: ``/proc/net/tcp``."""
+    found = set()
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        _, _, local_port = fields[1].rpartition(":")
+        if int(local_port, 16) == port and fields[3] == "01":
+            found.add(int(fields[9]))
+    return found
+
+
+def connections(pids: Iterable[int], port: int) -> list[int]:
+    """How many connections to ``port`` each process holds now."""
+    held = parse_established((_PROC / "net/tcp").read_text(), port)
+    return [len(held & _sockets(pid)) for pid in pids]
+
+
+def _sockets(pid: int) -> set[int]:
+    found = set()
+    for entry in (_PROC / str(pid) / "fd").iterdir():
+        with suppress(OSError):  # It has been closed.
+            kind, _, inode = str(entry.readlink()).partition(":")
+            if kind == "socket":
+                found.add(int(inode.strip("[]")))
+    return found
 
 
 def busy_seconds() -> float:

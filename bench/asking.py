@@ -51,6 +51,11 @@ def create_bucket(target: Target) -> None:
     _expect(target, target.requests(datetime.now(UTC)).plain("PUT", ""), 200)
 
 
+def put_object(target: Target, key: str, body: bytes) -> None:
+    """Put a short object. Raises ServerError."""
+    _expect(target, target.requests(datetime.now(UTC)).plain("PUT", key, body=body), 200)
+
+
 def delete_bucket(target: Target) -> None:
     """Delete the target's bucket with all its objects. Raises ServerError."""
     for keys in _pages(target):
@@ -64,6 +69,13 @@ def delete_bucket(target: Target) -> None:
             200,
         )
     _expect(target, target.requests(datetime.now(UTC)).plain("DELETE", ""), 204)
+
+
+def list_keys(target: Target, after: str) -> list[str]:
+    """The first page of keys after that one. Raises ServerError."""
+    query = [("list-type", "2"), ("start-after", after)]
+    answer = _expect(target, target.requests(datetime.now(UTC)).plain("GET", "", query), 200)
+    return [unescape(key.decode()) for key in _KEY.findall(answer.body)]
 
 
 def _pages(target: Target) -> Iterator[list[str]]:

@@ -111,7 +111,7 @@ def launched(
 
     It may not be ready yet. Raises ServerError.
     """
-    port = _free_port()
+    port = free_port()
     access_key = f"BENCH{secrets.token_hex(8).upper()}"
     secret_key = secrets.token_urlsafe(30)
     command = [str(_program()), "serve", str(place / "data"), "--address", f"127.0.0.1:{port}"]
@@ -143,7 +143,7 @@ def launched(
             ),
         )
     finally:
-        _stop(process)
+        stop(process)
 
 
 def wait_until(process: subprocess.Popen[bytes], server: Server, there: Callable[[], bool]) -> None:
@@ -185,7 +185,8 @@ def end_of_log(server: Server) -> str:
         return ""
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End it with SIGTERM, and with all its children if that does not help in 40 seconds."""
     if process.poll() is not None:
         return
     family = accounting.tree(process.pid)
@@ -207,7 +208,8 @@ def _program() -> Path:
     return program
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,0 +1,180 @@
+"""The command line."""
+
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from bench.machine import about_machine
+from bench.page import heading, put_into
+from bench.peers.kinds import Kind
+from bench.peers.load import Sample, sample_of
+from bench.peers.packages import BUILD, PACKAGES, ROOT, load_generator
+from bench.peers.page import tables
+from bench.peers.rounds import Rounds, Terms
+from bench.peers.rows import ROWS
+from bench.peers.servers import KINDS, our_program
+from bench.peers.summary import Summary
+from conformance.outcome import BuildError
+
+_EPILOG = """\b
+Examples:
+  python -m bench.peers                                    the full table, about an hour
+  python -m bench.peers --row get-4k,put-1m --server s3front,versitygw --rounds 3 --seconds 1
+  python -m bench.peers --json peers.jsonl --write docs/performance.md
+  python -m bench.peers --from peers.jsonl                 the tables of an earlier run
+
+\b
+Rows; a beginning like put-1m or rate means all that begin so:
+""" + "\n".join(f"  {name:<22}{row.about}" for name, row in ROWS.items())
+
+
+@click.command(epilog=_EPILOG, context_settings={"max_content_width": 100})
+@click.option("--row", "rows", multiple=True, metavar="NAME", help="Only these; with commas.")
+@click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    metavar="NAME",
+    help=f"Only these; with commas. Known: {', '.join(KINDS)}.",
+)
+@click.option("--rounds", type=click.IntRange(1, 50), default=5, show_default=True)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.2, 60),
+    default=4.0,
+    show_default=True,
+    help="Of each server in each round of each row.",
+)
+@click.option(
+    "--directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where the servers' directories are made: a disk like the one of interest.",
+)
+@click.option(
+    "--json",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a line of JSON for each sample to this file; standard output without it.",
+)
+@click.option(
+    "--write",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Put the tables between the marks of this page.",
+)
+@click.option(
+    "--from",
+    "earlier",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Measure nothing: the tables of the samples in this file.",
+)
+@click.option("--build", is_flag=True, help="Get the servers and stop.")
+def peers(
+    *,
+    rows: Sequence[str],
+    servers: Sequence[str],
+    rounds: int,
+    seconds: float,
+    directory: Path | None,
+    file: Path | None,
+    write: Path | None,
+    earlier: Path | None,
+    build: bool,
+) -> None:
+    """Measure S3front and other servers on the same work, in interleaved rounds.
+
+    Installs the others below build/peers. What cannot be installed is named and left out. JSON
+    lines, then tables in Markdown. Exit code 1 if an answer of S3front was not as it must be.
+    """
+    if earlier is not None:
+        print(tables(Summary(map(sample_of, earlier.read_text().splitlines()))))
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    chosen_rows = _chosen(rows, list(ROWS), "--row")
+    kinds = [KINDS[name] for name in _chosen(servers, list(KINDS), "--server")]
+    try:
+        generator = load_generator(BUILD)
+    except BuildError as error:
+        raise click.ClickException(str(error)) from None
+    programs, missing = _programs(kinds)
+    if build:
+        return
+    terms = Terms(
+        kinds=[kind for kind in kinds if kind.name in programs],
+        programs=programs,
+        generator=generator,
+        rounds=rounds,
+        seconds=seconds,
+        directory=directory,
+    )
+    about = {**about_machine(ROOT), "peers": _versions(terms.kinds), **missing}
+    began = datetime.now(UTC)
+    summary = Summary(_samples(terms, chosen_rows, file))
+    text = heading(_command(), about, began) + "\n\n" + tables(summary)
+    print(text, file=sys.stderr if file is None else sys.stdout)
+    if write is not None:
+        put_into(write, "peers", text)
+    if any(sample.errors for row in summary.rows for sample in summary.samples(row.name, row.ours)):
+        raise SystemExit(1)
+
+
+def _chosen(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]:
+    words = [word.strip() for each in asked for word in each.split(",") if word.strip()]
+    if not words:
+        return list(known)
+    found = set()
+    for word in words:
+        one = [word] if word in known else [name for name in known if name.startswith(f"{word}-")]
+        if not one:
+            raise click.BadParameter(
+                f"there is no {word!r}. Known: {', '.join(known)}.", param_hint=option
+            )
+        found.update(one)
+    return [name for name in known if name in found]
+
+
+def _programs(kinds: Sequence[Kind]) -> tuple[dict[str, Path], dict[str, str]]:
+    programs, missing = {}, {}
+    for kind in kinds:
+        if kind.package is None:
+            programs[kind.name] = our_program()
+            continue
+        try:
+            programs[kind.name] = PACKAGES[kind.package].get(BUILD)
+        except (BuildError, subprocess.TimeoutExpired, OSError) as error:
+            print(f"{kind.shown} is left out: {error}", file=sys.stderr)
+            missing[f"{kind.shown}, left out"] = str(error).splitlines()[0]
+    return programs, missing
+
+
+def _versions(kinds: Sequence[Kind]) -> str:
+    named = {
+        f"{kind.package} {PACKAGES[kind.package].version}": None
+        for kind in kinds
+        if kind.package is not None
+    }
+    return ", ".join(named) or "none"
+
+
+def _samples(terms: Terms, rows: Sequence[str], file: Path | None) -> list[Sample]:
+    taken = []
+    with ExitStack() as stack:
+        output = stack.enter_context(file.open("w")) if file is not None else sys.stdout
+        measuring = stack.enter_context(
+            Rounds(terms, lambda text: print(text, file=sys.stderr, flush=True))
+        )
+        for name in rows:
+            for sample in measuring.measured(ROWS[name]):
+                taken.append(sample)
+                print(sample.line(), file=output, flush=True)
+    return taken
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "bench.peers", *sys.argv[1:]])

@@ -1,0 +1,203 @@
+"""How each server is started, and what its acknowledgement of a write means."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bench.peers.kinds import Kind, Place
+from bench.peers.loaded import KEYS_BUCKET, WITHOUT_FILES, prepared_keys
+from bench.peers.rows import DEEP
+
+RELAXED = "page cache, no fsync"
+
+
+def _ours(shown: str, name: str, durability: str, *options: str) -> Kind:
+    stated = RELAXED if durability == "relaxed" else "file, directory and catalog synced"
+    return Kind(
+        name=name,
+        shown=shown,
+        durability=stated,
+        command=lambda place: [
+            str(place.program),
+            "serve",
+            str(place.data),
+            "--address",
+            f"127.0.0.1:{place.port}",
+            "--log-format",
+            "off",
+            "--durability",
+            durability,
+            *options,
+        ],
+        environment=lambda place: {
+            "S3FRONT_ROOT_ACCESS_KEY": place.access_key,
+            "S3FRONT_ROOT_SECRET_KEY": place.secret_key,
+        },
+    )
+
+
+_S3PROXY = """\
+s3proxy.endpoint=http://127.0.0.1:{place.port}
+s3proxy.authorization=aws-v2-or-v4
+s3proxy.identity={place.access_key}
+s3proxy.credential={place.secret_key}
+s3proxy.v4-max-non-chunked-request-size=134217728
+s3proxy.v4-max-chunk-size=134217728
+jclouds.provider=filesystem-nio2
+jclouds.filesystem.basedir={place.data}
+"""
+_LOGBACK = """\
+<configuration>
+  <appender name="STDERR" class="ch.qos.logback.core.ConsoleAppender">
+    <target>System.err</target>
+    <encoder><pattern>%level %logger %msg%n</pattern></encoder>
+  </appender>
+  <root level="WARN"><appender-ref ref="STDERR"/></root>
+</configuration>
+"""
+_NGINX = """\
+daemon off;
+worker_processes 1;
+pid {place.directory}/pid;
+error_log stderr error;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 100000000;
+  client_body_temp_path {place.directory}/body;
+  proxy_temp_path {place.directory}/proxy;
+  fastcgi_temp_path {place.directory}/fastcgi;
+  uwsgi_temp_path {place.directory}/uwsgi;
+  scgi_temp_path {place.directory}/scgi;
+  open_file_cache off;
+  server {{ listen 127.0.0.1:{place.port} reuseport; root {place.data}; }}
+}}
+"""
+
+
+def _prepare_s3proxy(place: Place) -> None:
+    place.data.mkdir()
+    (place.directory / "s3proxy.conf").write_text(_S3PROXY.format(place=place))
+    (place.directory / "logback.xml").write_text(_LOGBACK)
+
+
+def _prepare_nginx(place: Place) -> None:
+    place.data.mkdir()
+    # A master that runs as root gives its workers to a user who must be able to read the files.
+    for folder in (place.directory, place.data):
+        folder.chmod(0o755)
+    (place.directory / "nginx.conf").write_text(_NGINX.format(place=place))
+
+
+WITH_KEYS = _ours("S3front, 10 million keys", "s3front-10m", "relaxed", *WITHOUT_FILES)
+"""Ours, for a catalog without files."""
+
+_KINDS = (
+    _ours("S3front, relaxed, 1 worker", "s3front", "relaxed", "--workers", "1"),
+    _ours("S3front, relaxed, 2 workers", "s3front-2", "relaxed", "--workers", "2"),
+    _ours("S3front, full, 1 worker", "s3front-full", "full", "--workers", "1"),
+    _ours("S3front, full, 2 workers", "s3front-full-2", "full", "--workers", "2"),
+    replace(WITH_KEYS, prepare=prepared_keys(WITH_KEYS, DEEP), buckets=frozenset({KEYS_BUCKET})),
+    Kind(
+        name="versitygw",
+        shown="versitygw",
+        durability=RELAXED,
+        package="versitygw",
+        command=lambda place: [
+            str(place.program),
+            "--port",
+            f"127.0.0.1:{place.port}",
+            "--quiet",
+            "--keep-alive",
+            "posix",
+            str(place.data),
+        ],
+        environment=lambda place: {
+            "ROOT_ACCESS_KEY": place.access_key,
+            "ROOT_SECRET_KEY": place.secret_key,
+        },
+    ),
+    Kind(
+        name="minio",
+        shown="MinIO",
+        durability="file written with O_DSYNC, its directory not synced",
+        package="minio",
+        command=lambda place: [
+            str(place.program),
+            "server",
+            "--address",
+            f"127.0.0.1:{place.port}",
+            "--quiet",
+            str(place.data),
+        ],
+        environment=lambda place: {
+            "MINIO_ROOT_USER": place.access_key,
+            "MINIO_ROOT_PASSWORD": place.secret_key,
+            "MINIO_BROWSER": "off",
+            "MINIO_UPDATE": "off",
+            "CI": "true",  # It takes a drive that is the system's own.
+        },
+    ),
+    Kind(
+        name="rclone",
+        shown="rclone",
+        durability=f"{RELAXED}; metadata in memory, lost on restart",
+        package="rclone",
+        command=lambda place: [
+            str(place.program),
+            "--config",
+            "/dev/null",
+            "serve",
+            "s3",
+            "--addr",
+            f"127.0.0.1:{place.port}",
+            "--vfs-cache-mode",
+            "off",
+            str(place.data),
+        ],
+        # One word of a list of words: in quotes, for it holds a comma.
+        environment=lambda place: {"RCLONE_AUTH_KEY": f'"{place.access_key},{place.secret_key}"'},
+    ),
+    Kind(
+        name="s3proxy",
+        shown="s3proxy",
+        durability=RELAXED,
+        package="s3proxy",
+        warm_s=15.0,
+        prepare=_prepare_s3proxy,
+        command=lambda place: [
+            "java",
+            f"-Dlogback.configurationFile={place.directory / 'logback.xml'}",
+            "--class-path",
+            f"{place.program}/*",
+            "org.gaul.s3proxy.Main",
+            "--properties",
+            str(place.directory / "s3proxy.conf"),
+        ],
+    ),
+    Kind(
+        name="nginx",
+        shown="nginx, unsigned, 1 worker",
+        durability="serves files only",
+        package="nginx",
+        prepare=_prepare_nginx,
+        speaks_s3=False,
+        command=lambda place: [
+            str(place.program),
+            "-p",
+            str(place.directory),
+            "-c",
+            str(place.directory / "nginx.conf"),
+        ],
+    ),
+)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
+"""By name, in the order of a round."""
+
+
+def our_program() -> Path:
+    """``s3front`` of this environment."""
+    return Path(sys.executable).with_name("s3front")
