@@ -16,7 +16,14 @@ def put_into(page: Path, name: str, text: str) -> None:
     page.write_text(f"{parts[0]}\n{text.strip()}\n\n{parts[1]}")
 
 
-def heading(command: str, about: Mapping[str, str], when: datetime) -> str:
-    """What a table needs to be believed: the command, the day, the machine, the versions."""
-    lines = [f"Run of {when:%Y-%m-%d %H:%M} UTC: `{command}`", ""]
-    return "\n".join([*lines, *(f"- {name}: {value}" for name, value in about.items())])
+def heading(command: str, about: Mapping[str, str], began: str) -> str:
+    """What a table needs to be believed: the command, the time, the machine, the versions."""
+    first = f"Run of {began} UTC: `{command}`"
+    if not about:
+        return first
+    return "\n".join([first, "", *(f"- {name}: {value}" for name, value in about.items())])
+
+
+def minute(when: datetime) -> str:
+    """A time as headings have it."""
+    return f"{when:%Y-%m-%d %H:%M}"

@@ -1,7 +1,6 @@
 """The command line."""
 
 import json
-import shlex
 import signal
 import sys
 import tempfile
@@ -14,7 +13,7 @@ import click
 from bench.keys.extrapolation import markdown
 from bench.keys.measuring import KeysError, Terms, files_of, measured
 from bench.machine import about_machine
-from bench.page import heading, put_into
+from bench.page import heading, minute, put_into
 from bench.peers.load import LoadError
 from bench.peers.packages import BUILD, ROOT, load_generator
 from bench.server import ServerError
@@ -68,9 +67,9 @@ def keys(*, millions: str, seconds: float, directory: Path | None, write: Path |
             files = files_of(place)
     except (ServerError, LoadError, KeysError, BuildError) as error:
         raise click.ClickException(str(error)) from None
-    command = shlex.join(["python", "-m", "bench.keys", *sys.argv[1:]])
+    command = f"python -m bench.keys --millions {millions} --seconds {seconds:g}"
     table = markdown(steps, files)
-    text = f"{heading(command, about_machine(ROOT), began)}\n\n{_WITH_DISK}\n\n{table}"
+    text = f"{heading(command, about_machine(ROOT), minute(began))}\n\n{_WITH_DISK}\n\n{table}"
     print(text)
     if write is not None:
         put_into(write, "keys", text)

@@ -12,11 +12,12 @@ from pathlib import Path
 import click
 
 from bench.machine import about_machine
-from bench.page import heading, put_into
+from bench.page import minute, put_into
 from bench.peers.kinds import Kind
-from bench.peers.load import Sample, sample_of
+from bench.peers.load import Sample
 from bench.peers.packages import BUILD, PACKAGES, ROOT, load_generator
 from bench.peers.page import tables
+from bench.peers.record import Run, headings, read
 from bench.peers.rounds import Rounds, Terms
 from bench.peers.rows import ROWS
 from bench.peers.servers import KINDS, our_program
@@ -71,8 +72,9 @@ Rows; a beginning like put-1m or rate means all that begin so:
 @click.option(
     "--from",
     "earlier",
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Measure nothing: the tables of the samples in this file.",
+    help="Measure nothing: the tables of the samples in this file, or in several.",
 )
 @click.option("--build", is_flag=True, help="Get the servers and stop.")
 def peers(
@@ -84,7 +86,7 @@ def peers(
     directory: Path | None,
     file: Path | None,
     write: Path | None,
-    earlier: Path | None,
+    earlier: Sequence[Path],
     build: bool,
 ) -> None:
     """Measure S3front and other servers on the same work, in interleaved rounds.
@@ -92,8 +94,8 @@ def peers(
     Installs the others below build/peers. What cannot be installed is named and left out. JSON
     lines, then tables in Markdown. Exit code 1 if an answer of S3front was not as it must be.
     """
-    if earlier is not None:
-        print(tables(Summary(map(sample_of, earlier.read_text().splitlines()))))
+    if earlier:
+        _shown(*read(earlier), write)
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen_rows = _chosen(rows, list(ROWS), "--row")
@@ -113,15 +115,23 @@ def peers(
         seconds=seconds,
         directory=directory,
     )
-    about = {**about_machine(ROOT), "peers": _versions(terms.kinds), **missing}
-    began = datetime.now(UTC)
-    summary = Summary(_samples(terms, chosen_rows, file))
-    text = heading(_command(), about, began) + "\n\n" + tables(summary)
-    print(text, file=sys.stderr if file is None else sys.stdout)
-    if write is not None:
-        put_into(write, "peers", text)
-    if any(sample.errors for row in summary.rows for sample in summary.samples(row.name, row.ours)):
+    run = Run(
+        command=_command(rows, servers, rounds, seconds),
+        began=minute(datetime.now(UTC)),
+        about={**about_machine(ROOT), "peers": _versions(terms.kinds), **missing},
+    )
+    samples = _samples(terms, chosen_rows, run, file)
+    _shown([run], samples, write)
+    ours = {row.ours for row in ROWS.values()}
+    if any(sample.errors for sample in samples if sample.server in ours):
         raise SystemExit(1)
+
+
+def _shown(runs: Sequence[Run], samples: Sequence[Sample], page: Path | None) -> None:
+    text = f"{headings(runs)}\n\n{tables(Summary(samples))}"
+    print(text)
+    if page is not None:
+        put_into(page, "peers", text)
 
 
 def _chosen(asked: Sequence[str], known: Sequence[str], option: str) -> list[str]:
@@ -162,10 +172,11 @@ def _versions(kinds: Sequence[Kind]) -> str:
     return ", ".join(named) or "none"
 
 
-def _samples(terms: Terms, rows: Sequence[str], file: Path | None) -> list[Sample]:
+def _samples(terms: Terms, rows: Sequence[str], run: Run, file: Path | None) -> list[Sample]:
     taken = []
     with ExitStack() as stack:
         output = stack.enter_context(file.open("w")) if file is not None else sys.stdout
+        print(run.line(), file=output, flush=True)
         measuring = stack.enter_context(
             Rounds(terms, lambda text: print(text, file=sys.stderr, flush=True))
         )
@@ -176,5 +187,10 @@ def _samples(terms: Terms, rows: Sequence[str], file: Path | None) -> list[Sampl
     return taken
 
 
-def _command() -> str:
-    return shlex.join(["python", "-m", "bench.peers", *sys.argv[1:]])
+def _command(rows: Sequence[str], servers: Sequence[str], rounds: int, seconds: float) -> str:
+    """What another needs to repeat it: not where it wrote to."""
+    words = ["python", "-m", "bench.peers", "--rounds", str(rounds), "--seconds", f"{seconds:g}"]
+    for option, names in (("--row", rows), ("--server", servers)):
+        if names:
+            words += [option, ",".join(names)]
+    return shlex.join(words)

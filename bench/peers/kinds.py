@@ -34,8 +34,8 @@ class Kind:
     """Write what it needs before it starts."""
     package: str | None = None
     """Its key in PACKAGES; None is ours."""
-    warm_s: float = 0.0
-    """Load before anything is measured: a compiler at run time needs it."""
+    warm_cpu_s: float = 0.0
+    """Processor seconds of load before anything is measured: a compiler at run time needs them."""
     speaks_s3: bool = True
     buckets: frozenset[str] = frozenset()
     """Buckets that it has from the start."""

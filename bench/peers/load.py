@@ -62,15 +62,6 @@ class Sample:
         return json.dumps(asdict(self))
 
 
-def sample_of(line: str) -> Sample:
-    """What :meth:`Sample.line` has written."""
-    fields: dict[str, Any] = json.loads(line)
-    for name, value in fields.items():
-        if isinstance(value, list):
-            fields[name] = tuple(value)
-    return Sample(**fields)
-
-
 def four_digits(value: float) -> float:
     return float(f"{value:.4g}")
 

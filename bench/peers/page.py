@@ -7,6 +7,8 @@ from bench.peers.servers import KINDS
 from bench.peers.summary import Spread, Summary, Verdict
 
 _UNITS: Mapping[str, str] = {CPU: "CPU", USER: "user time", RATE: "ops/s", LATENCY: "", MEMORY: ""}
+_MILLISECONDS_FROM = 10_000
+"""Processor times from this many µs on are shown in milliseconds."""
 _COLUMNS = ("versitygw", "minio", "rclone", "s3proxy", "nginx")
 
 
@@ -62,9 +64,9 @@ def _processor(summary: Summary) -> str:
             system = summary.spread(row.name, row.ours, "server_system_us_per_op")
             yield (
                 f"`{row.name}` ({row.load.clients})",
-                _ranged(summary.spread(row.name, row.ours, CPU), CPU),
+                _ranged(summary.spread(row.name, row.ours, CPU)),
                 _sum(user, system),
-                *(_ranged(summary.spread(row.name, peer, CPU), CPU) for peer in _COLUMNS),
+                *(_ranged(summary.spread(row.name, peer, CPU)) for peer in _COLUMNS),
             )
 
     return (
@@ -154,11 +156,14 @@ def _sum(user: Spread | None, system: Spread | None) -> str:
     return f"{_shown(user.middle, CPU)} + {_shown(system.middle, CPU)}"
 
 
-def _ranged(spread: Spread | None, figure: str) -> str:
+def _ranged(spread: Spread | None) -> str:
     if spread is None:
         return "–"
-    least, most = _shown(spread.least, figure), _shown(spread.most, figure)
-    return f"{_shown(spread.middle, figure)} ({least}–{most})"
+    scale, unit = (1000, "ms") if spread.middle >= _MILLISECONDS_FROM else (1, "µs")
+    middle, least, most = (
+        _number(value / scale) for value in (spread.middle, spread.least, spread.most)
+    )
+    return f"{middle} {unit} ({least}–{most})"
 
 
 def _shown(value: float | None, figure: str) -> str:
@@ -170,7 +175,7 @@ def _shown(value: float | None, figure: str) -> str:
         return f"{_number(value)} ms"
     if figure == MEMORY:
         return f"{_number(value)} MiB"
-    return f"{_number(value / 1000)} ms" if value >= 10_000 else f"{_number(value)} µs"
+    return f"{_number(value / 1000)} ms" if value >= _MILLISECONDS_FROM else f"{_number(value)} µs"
 
 
 def _number(value: float) -> str:

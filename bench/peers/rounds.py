@@ -16,6 +16,8 @@ from bench.peers.rows import Load, Objects, Row
 from bench.server import ServerError
 
 _WARM_S = 0.3
+_WARMING_S = 5.0
+_MOST_WARMING = 20
 _SETTLED_S = 1.0
 """After the first answer, until memory is that of a server that does nothing."""
 
@@ -134,13 +136,15 @@ class Rounds:
         return self._guests[kind.name]
 
     def _warm(self, guest: _Guest) -> None:
-        seconds = guest.server.kind.warm_s
-        if not seconds:
-            return
+        server = guest.server
         there = Objects(prefix="warm/", count=64, size=4 * KIB)
-        self._ready(guest, there.bucket, there)
         warming = Load(work="mixed", clients=16, prefix="warm/", size=there.size, objects=64)
-        guest.generator.run(warming, seconds=seconds, warm=0.0, label="warm")
+        for _ in range(_MOST_WARMING):
+            if accounting.cpu(server.pid).total >= server.kind.warm_cpu_s:
+                return
+            self._tell(f"{server.kind.name}: warming up")
+            self._ready(guest, there.bucket, there)
+            guest.generator.run(warming, seconds=_WARMING_S, warm=0.0, label="warm")
 
     def _ready(self, guest: _Guest, bucket: str, objects: Objects | None) -> str | None:
         """Create and fill what is not there yet; a word if there could not be all."""

@@ -123,7 +123,7 @@ _KINDS = (
     Kind(
         name="minio",
         shown="MinIO",
-        durability="file written with O_DSYNC, its directory not synced",
+        durability="fdatasync of the file, its directory not synced",
         package="minio",
         command=lambda place: [
             str(place.program),
@@ -166,7 +166,7 @@ _KINDS = (
         shown="s3proxy",
         durability=RELAXED,
         package="s3proxy",
-        warm_s=15.0,
+        warm_cpu_s=20.0,
         prepare=_prepare_s3proxy,
         command=lambda place: [
             "java",

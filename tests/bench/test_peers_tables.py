@@ -1,6 +1,6 @@
 """Medians, bars and tables of a run beside other servers."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +8,9 @@ from click.testing import CliRunner
 
 from bench.page import put_into
 from bench.peers.command import peers
-from bench.peers.load import Sample, sample_of
+from bench.peers.load import Sample
 from bench.peers.page import tables
+from bench.peers.record import Run, headings, read
 from bench.peers.rows import CPU, RATE, ROWS, USER
 from bench.peers.servers import KINDS
 from bench.peers.summary import Spread, Summary
@@ -108,21 +109,33 @@ def test_tables_name_what_was_measured_and_what_failed() -> None:
     )
     text = tables(Summary([*samples("get-4k", "s3front", 60, 40, 90), failed]))
     assert "| GET of 4 KiB (`get-4k`) | 60 µs CPU | – | ≤ 50 µs | 1.20 | **no** |" in text
-    assert "| `get-4k` (16) | 60 µs (40 µs–90 µs) |" in text
+    assert "| `get-4k` (16) | 60 µs (40–90) |" in text
     assert "- `get-4k`, MinIO: 503 instead of 200" in text
     assert "put-4k" not in text
-    assert "| MinIO | file written with O_DSYNC" in text
+    assert "| MinIO | fdatasync of the file" in text
 
 
-def test_samples_come_back_from_their_lines(tmp_path: Path) -> None:
-    taken = samples("get-4k", "s3front", 60, 40)
-    assert [sample_of(each.line()) for each in taken] == taken
-    assert json.loads(taken[0].line())["server_us_per_op"] == 60
+RUN = Run(command="python -m bench.peers", began="2026-01-02 03:04", about={"S3front": "abc"})
+
+
+def test_a_run_comes_back_from_its_lines(tmp_path: Path) -> None:
+    taken = [
+        *samples("get-4k", "s3front", 60, 40),
+        Sample(row="head-4k", server="minio", round=1, durability="", connections=(3, 4)),
+    ]
     file = tmp_path / "lines"
-    file.write_text("".join(f"{each.line()}\n" for each in taken))
-    done = CliRunner().invoke(peers, ["--from", str(file)])
+    file.write_text("\n".join([RUN.line(), *(each.line() for each in taken)]))
+    assert read([file]) == ([RUN], taken)
+    done = CliRunner().invoke(peers, ["--from", str(file), "--from", str(file)])
     assert done.exit_code == 0
-    assert "50 µs (40 µs–60 µs)" in done.output
+    assert "50 µs (40–60)" in done.output
+    assert done.output.count("Run of 2026-01-02 03:04 UTC: `python -m bench.peers`") == 2
+    assert done.output.count("- S3front: abc") == 1
+
+
+def test_runs_on_other_commits_say_so() -> None:
+    other = replace(RUN, about={"S3front": "def"})
+    assert headings([RUN, other]).count("- S3front:") == 2
 
 
 @pytest.mark.parametrize("words", [["--row", "get-5k"], ["--server", "garage"]])
