@@ -35,6 +35,11 @@ def fingerprint(found: os.stat_result) -> Fingerprint:
     return Fingerprint(size=found.st_size, stamp=str(found.st_mtime_ns))
 
 
+def is_of(found: os.stat_result, of: Fingerprint) -> bool:
+    """Whether ``fingerprint(found)`` would be ``of``."""
+    return found.st_size == of.size and str(found.st_mtime_ns) == of.stamp
+
+
 class Record(NamedTuple):
     """``description`` is None if there is none or it is void; then ``damaged`` tells whether there is
     a record that is not what was written."""

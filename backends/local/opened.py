@@ -5,7 +5,7 @@ from pathlib import Path
 
 from backends.errors import Damaged, Unavailable
 from backends.interface import Fingerprint, Stored
-from backends.local.attributes import Attributes, fingerprint, wrap
+from backends.local.attributes import Attributes, fingerprint, is_of, wrap
 from backends.local.durability import SharedSync
 from backends.local.faults import translated
 from backends.local.opening import READABLE_DIRECTORY, Beneath, best_open
@@ -102,13 +102,11 @@ class Opened:
     ) -> LocalContent:
         """Open a reading. Blocks briefly. NotFound, Damaged, Denied, Unavailable."""
         file, found = beneath.open_file(path)
-        of = fingerprint(found)
-        if only_if is not None and of != only_if:
+        if only_if is not None and not is_of(found, only_if):
             os.close(file)
             raise Damaged(f"{path!r} holds other bytes than those that were stored")
-        stored = Stored(path=path, fingerprint=of, modified_ns=found.st_mtime_ns)
         held = Descriptor(self.pool, file)
-        return LocalContent(held, stored, first=first, last=last, only_if=only_if)
+        return LocalContent(held, path, found, first=first, last=last, only_if=only_if)
 
     async def aclose(self) -> None:
         """Wait for what the pool was given, release everything."""

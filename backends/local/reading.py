@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from backends.errors import Damaged
 from backends.interface import PIECE, Content, Fingerprint, Stored
-from backends.local.attributes import fingerprint
+from backends.local.attributes import fingerprint, is_of
 from backends.local.faults import translated
 from backends.local.threads import Descriptor
 
@@ -19,19 +19,29 @@ class LocalContent(Content):
     def __init__(
         self,
         file: Descriptor,
-        stored: Stored,
+        path: str,
+        found: os.stat_result,
         *,
         first: int,
         last: int | None,
         only_if: Fingerprint | None,
     ) -> None:
-        size = stored.fingerprint.size
+        """``found``: of the file when it was opened."""
+        size = found.st_size
         end = size if last is None else min(size, last + 1)
-        self.stored = stored
         self.first = first
         self.length = max(0, end - first)
         self.file = file
+        self._path = path
+        self._found = found
         self._only_if = only_if
+
+    @property
+    def stored(self) -> Stored:  # type: ignore[override]  # nobody sets it
+        found = self._found
+        return Stored(
+            path=self._path, fingerprint=fingerprint(found), modified_ns=found.st_mtime_ns
+        )
 
     async def chunks(self) -> AsyncIterator[bytes]:
         position, end = self.first, self.first + self.length
@@ -44,9 +54,9 @@ class LocalContent(Content):
                 else:
                     piece = await self.file.run(os.pread, number, want, position)
             except OSError as error:
-                raise translated(error, f"read {self.stored.path!r}") from error
+                raise translated(error, f"read {self._path!r}") from error
             if not piece:
-                raise Damaged(f"{self.stored.path!r} became shorter while it was read")
+                raise Damaged(f"{self._path!r} became shorter while it was read")
             position += len(piece)
             if position == end:
                 self.check()
@@ -57,8 +67,8 @@ class LocalContent(Content):
 
         Asked before the last piece is handed out, so that a rewrite in place never looks whole.
         """
-        if self._only_if is not None and fingerprint(os.fstat(self.file.number)) != self._only_if:
-            raise Damaged(f"{self.stored.path!r} changed while it was read")
+        if self._only_if is not None and not is_of(os.fstat(self.file.number), self._only_if):
+            raise Damaged(f"{self._path!r} changed while it was read")
 
     def descriptor(self) -> int | None:
         return self.file.number

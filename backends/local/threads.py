@@ -57,6 +57,8 @@ class Descriptor:
     piece would go to whatever file is opened next.
     """
 
+    __slots__ = ("_closing", "_pool", "_users", "number")
+
     def __init__(self, pool: Pool, number: int) -> None:
         self.number = number
         self._pool = pool
