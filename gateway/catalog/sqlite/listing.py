@@ -11,18 +11,20 @@ from typing import Any, Generic, TypeVar
 
 from apsw import Connection
 
-from gateway.catalog.records import Entry, Page
+from gateway.catalog.records import Page
 from gateway.catalog.sqlite.encoding import USUAL_CLASS
 
 Position = TypeVar("Position")
 Row = tuple[Any, ...]
-Item = TypeVar("Item")
+Fetch = Callable[[Position, int], list[Row]]
 
 END = b"\xff"
 """Greater than every key: no UTF-8 has this byte."""
 
 _FIRST_PIECE = 16
 _LEAST_PIECE = 4
+_LEAP_COSTS = 6
+"""What a leap takes, in rows that are fetched one after the other."""
 
 _ENTRY = (
     "CAST(key AS TEXT), size, etag, modified_ns, "
@@ -39,29 +41,85 @@ _ROLLED_UP = (
     "ORDER BY key LIMIT ?"
 )
 
+# From each key to the first one behind its common prefix, or behind itself if it has none.
+_LEAPT = f"""
+    WITH RECURSIVE found(key) AS (
+        SELECT (
+            SELECT key FROM objects
+            WHERE bucket_id = :bucket AND key >= :start AND key < :end ORDER BY key LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT key FROM objects
+            WHERE bucket_id = :bucket AND key < :end AND key >= CAST(
+                CASE instr(substr(found.key, :behind), :delimiter)
+                WHEN 0 THEN found.key || x'00'
+                ELSE substr(
+                    found.key, 1, :before + instr(substr(found.key, :behind), :delimiter)
+                ) || :next
+                END AS BLOB
+            )
+            ORDER BY key LIMIT 1
+        )
+        FROM found WHERE found.key IS NOT NULL
+        LIMIT :count
+    )
+    SELECT objects.key, {_ENTRY.replace("key", "objects.key", 1)}
+    FROM found CROSS JOIN objects
+    WHERE objects.bucket_id = :bucket AND objects.key = found.key
+"""  # noqa: S608 - constants
+
 
 def page(
     reader: Connection, bucket_id: int, *, prefix: str, delimiter: str, after: str, limit: int
 ) -> Page:
     """As ``Catalog.list``: what was there at one moment. Raises apsw.Error."""
     if limit <= 0:
-        return Page(items=(), more=False)
+        return Page(more=False)
     start, end = span(prefix.encode(), after.encode())
     if not delimiter:
-        rows = reader.execute(_FLAT, (bucket_id, start, end, limit + 1)).fetchall()
-        return Page(items=list(map(Entry._make, rows[:limit])), more=len(rows) > limit)
-
-    def fetch(position: bytes, count: int) -> list[Row]:
-        return reader.execute(_ROLLED_UP, (bucket_id, position, end, count)).fetchall()
-
-    walk = Walk(fetch, seek=lambda key: key, follow=lambda row: row[0] + b"\0")
+        rows: list[Any] = reader.execute(_FLAT, (bucket_id, start, end, limit + 1)).fetchall()
+        more = len(rows) > limit
+        return Page(entries=rows[:limit] if more else rows, more=more)
+    walk = Walk(
+        lambda position, count: reader.execute(
+            _ROLLED_UP, (bucket_id, position, end, count)
+        ).fetchall(),
+        seek=lambda key: key,
+        follow=lambda row: row[0] + b"\0",
+        leap=_leap(reader, bucket_id, prefix.encode(), delimiter.encode(), end),
+    )
     reader.execute("BEGIN")
     try:
         found, more = walk.items(prefix.encode(), delimiter.encode(), after.encode(), start, limit)
     finally:
         reader.execute("COMMIT")
-    items = [item if isinstance(item, str) else Entry._make(item[1:]) for item in found]
-    return Page(items=items, more=more)
+    rows = [item for item in found if not isinstance(item, str)]
+    return Page(
+        entries=[row[1:] for row in rows],
+        prefixes=[item for item in found if isinstance(item, str)],
+        more=more,
+    )
+
+
+def _leap(
+    reader: Connection, bucket_id: int, prefix: bytes, delimiter: bytes, end: bytes
+) -> Callable[[bytes, int], list[Row]]:
+    given = {
+        "bucket": bucket_id,
+        "end": end,
+        "behind": len(prefix) + 1,
+        "before": len(prefix) - 1,
+        "delimiter": delimiter,
+        # No UTF-8 ends in 0xFF: this is ``successor`` of every common prefix, put behind its stem.
+        "next": successor(delimiter),
+    }
+
+    def leap(position: bytes, count: int) -> list[Row]:
+        bindings = {**given, "start": position, "count": count}
+        return reader.execute(_LEAPT, bindings).fetchall()
+
+    return leap
 
 
 def span(prefix: bytes, after: bytes) -> tuple[bytes, bytes]:
@@ -80,16 +138,19 @@ class Walk(Generic[Position]):
 
     def __init__(
         self,
-        fetch: Callable[[Position, int], list[Row]],
+        fetch: Fetch[Position],
         *,
         seek: Callable[[bytes], Position],
         follow: Callable[[Row], Position],
+        leap: Fetch[Position] | None = None,
     ) -> None:
         """``fetch`` gives up to so many rows from a position, ``seek`` the position of a key's
-        first row, ``follow`` that behind a row."""
+        first row, ``follow`` that behind a row. ``leap`` gives of each common prefix the first row
+        only: for where prefixes hide most rows."""
         self._fetch = fetch
         self._seek = seek
         self._follow = follow
+        self._leap = leap
 
     def items(
         self, prefix: bytes, delimiter: bytes, after: bytes, start: Position, limit: int
@@ -98,31 +159,56 @@ class Walk(Generic[Position]):
         found: list[Row | str] = []
         under = _common(prefix, delimiter, after) if after.startswith(prefix) else None
         position = start if under is None else self._seek(_beyond(under))
-        piece = _FIRST_PIECE
+        fetch, piece = self._fetch, _FIRST_PIECE
         while True:
             piece = min(piece, limit + 1 - len(found))
-            rows = self._fetch(position, piece)
-            before, index = len(found), 0
-            while index < len(rows):
-                if len(found) == limit:
-                    return found, True
-                row = rows[index]
-                common = _common(prefix, delimiter, row[0])
-                if common is None:
-                    found.append(row)
-                    index += 1
-                    continue
-                found.append(common.decode())
-                beyond = _beyond(common)
-                index = bisect_left(rows, beyond, lo=index, key=_key)
-                position = self._seek(beyond)
+            rows = fetch(position, piece)
+            before = len(found)
+            common = _roll_up(rows, prefix, delimiter, found)
+            if len(found) > limit:
+                del found[limit:]
+                return found, True
             if len(rows) < piece:
                 return found, False
-            if not isinstance(found[-1], str):
-                position = self._follow(rows[-1])
-            # Many rows at once where most of them are items, few where prefixes hide most of them.
-            gained = len(found) - before
-            piece = piece * 4 if gained * 2 >= len(rows) else max(_LEAST_PIECE, gained * 2)
+            position = self._follow(rows[-1]) if common is None else self._seek(_beyond(common))
+            fetch, piece = self._next(fetch, piece, rows, found[before:])
+
+    def _next(
+        self, fetch: Fetch[Position], piece: int, rows: list[Row], gained: list[Row | str]
+    ) -> tuple[Fetch[Position], int]:
+        """How to go on, and how many rows at once: many where most of them are items, few where
+        prefixes hide most of them."""
+        if self._leap is None:
+            few = len(gained) * 2 < len(rows)
+            return fetch, max(_LEAST_PIECE, len(gained) * 2) if few else piece * 4
+        if fetch is self._fetch and len(gained) * _LEAP_COSTS < len(rows):
+            return self._leap, _FIRST_PIECE
+        if fetch is self._leap and sum(isinstance(item, str) for item in gained) * 2 < len(rows):
+            return self._fetch, _FIRST_PIECE
+        return fetch, piece * 4
+
+
+def _roll_up(
+    rows: list[Row], prefix: bytes, delimiter: bytes, found: list[Row | str]
+) -> bytes | None:
+    """Add the items of ``rows`` to ``found``; the common prefix of the last row, None without."""
+    begin, width = len(prefix), len(delimiter)
+    common: bytes | None = None
+    index, end = 0, len(rows)
+    while index < end:
+        row = rows[index]
+        index += 1
+        key = row[0]
+        at = key.find(delimiter, begin)
+        if at < 0:
+            common = None
+            found.append(row)
+            continue
+        common = key[: at + width]
+        found.append(common.decode())
+        if index < end and rows[index][0].startswith(common):
+            index = bisect_left(rows, _beyond(common), lo=index, key=_key)
+    return common
 
 
 def _beyond(common: bytes) -> bytes:
