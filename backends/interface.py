@@ -162,6 +162,12 @@ class Content(abc.ABC):
         """A file descriptor that holds exactly these bytes at ``first`` (for sendfile), or None."""
         return None
 
+    def check(self) -> None:
+        """For who reads the descriptor: Damaged if these are no longer the bytes that were opened.
+
+        Asked before the last of them are handed on, as ``chunks`` does by itself.
+        """
+
     @abc.abstractmethod
     async def aclose(self) -> None:
         """Release everything. May be called more than once."""

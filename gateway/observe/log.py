@@ -73,7 +73,7 @@ class _SinkLogger:
 
 
 class _Bridge(logging.Handler):
-    """Events of libraries that use ``logging`` (asyncio, aiohttp)."""
+    """Events of libraries that use ``logging`` (asyncio)."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

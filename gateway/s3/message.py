@@ -41,6 +41,10 @@ class Stream(Protocol):
     def descriptor(self) -> int | None:
         """A file descriptor holding the bytes from ``first`` on, or None."""
 
+    def check(self) -> None:
+        """For who reads the descriptor, before the last bytes of it are sent: raises if they are no
+        longer those that were asked for."""
+
     async def aclose(self) -> None:
         """Release everything."""
 

@@ -66,6 +66,9 @@ class Guarded:
     def descriptor(self) -> None:
         """None: what the kernel sends nobody hashes."""
 
+    def check(self) -> None:
+        """Nothing: ``chunks`` checks."""
+
     async def aclose(self) -> None:
         """Release everything."""
         await self._content.aclose()

@@ -77,6 +77,9 @@ class _Wrapped(Stream):
         """None: the bytes of the file are not those that are sent."""
         return None
 
+    def check(self) -> None:
+        """Nothing is read by a descriptor."""
+
     async def aclose(self) -> None:
         if not isinstance(self._body, bytes):
             await self._body.aclose()

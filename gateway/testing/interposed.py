@@ -13,7 +13,7 @@ from gateway.testing.effects import disturb
 from gateway.testing.faults import KINDS, Aim, Effect, Fail, Faults
 from gateway.testing.journal import Journal, recorded
 from gateway.testing.stage import Stage
-from gateway.wire.receiving import ArrivingBody
+from gateway.wire.arriving import ArrivingBody
 
 Control = Callable[[Request], Awaitable[Response | None]]
 

@@ -2,119 +2,130 @@
 
 import time
 from email.utils import formatdate
-
-from aiohttp import web
+from http import HTTPStatus
+from typing import Final, Protocol
 
 from gateway.s3.message import Response, Stream
+from gateway.wire.files import SMALL, Way, read_small, send_file
 
-_SMALL = 64 * 1024
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus
+}
+
+_BARE: Final = frozenset({204, 304})
+"""Statuses whose answers have no body, and tell no length (RFC 9110, 8.6)."""
 
 
-class _Clock:
-    """The Date header, formatted once a second."""
+class CutShort(Exception):
+    """The rest of an answer could not be had: its connection is to be cut."""
 
-    def __init__(self) -> None:
+
+class Out(Way, Protocol):
+    """The connection an answer goes to."""
+
+    is_secure: bool
+
+    def write(self, data: bytes) -> None:
+        """Send bytes. ConnectionResetError if there is nobody to take them."""
+
+    async def taken(self) -> None:
+        """Wait until more may be sent. ConnectionResetError."""
+
+    async def emptied(self) -> None:
+        """Wait until all that was written is with the kernel. ConnectionResetError."""
+
+
+class Sender:
+    """Sends answers. ``host_id``: of every answer's x-amz-id-2."""
+
+    def __init__(self, host_id: str) -> None:
+        self._host_id = host_id
         self._second = 0
-        self._text = ""
+        self._common = ""
 
-    def text(self) -> str:
+    async def send(
+        self, out: Out, response: Response, *, request_id: str, to_head: bool, keep: str
+    ) -> None:
+        """Send head and body; the body's stream is closed in any case.
+
+        ``to_head``: the answer to HEAD. ``keep``: value of the header Connection, "" for none.
+        ConnectionError if the client has left. Whatever the stream raises: before anything was sent
+        if the body is small, else ``CutShort``.
+        """
+        body = response.body
+        if isinstance(body, bytes):
+            bare = response.status in _BARE
+            head = self._head(response, request_id, keep, None if bare else len(body))
+            out.write(head if bare or to_head else head + body)
+            await out.taken()
+            return
+        try:
+            await self._send_stream(out, response, body, request_id, keep, to_head=to_head)
+        finally:
+            await body.aclose()
+
+    async def _send_stream(
+        self,
+        out: Out,
+        response: Response,
+        body: Stream,
+        request_id: str,
+        keep: str,
+        *,
+        to_head: bool,
+    ) -> None:
+        head = self._head(response, request_id, keep, body.length)
+        if to_head:
+            out.write(head)
+        elif body.length <= SMALL and not response.in_pieces:
+            out.write(head + await _small(body))
+        else:
+            try:
+                await _large(out, head, body, in_pieces=response.in_pieces)
+            except ConnectionError:
+                raise
+            except Exception as error:
+                raise CutShort from error
+        await out.taken()
+
+    def _head(self, response: Response, request_id: str, keep: str, length: int | None) -> bytes:
         now = int(time.time())
         if now != self._second:
             self._second = now
-            self._text = formatdate(now, usegmt=True)
-        return self._text
+            self._common = (
+                f"x-amz-id-2: {self._host_id}\r\nServer: S3front\r\n"
+                f"Date: {formatdate(now, usegmt=True)}\r\n"
+            )
+        headers = response.headers
+        lines = [_STATUS_LINES[response.status], *map(": ".join, headers.items())]
+        if length is not None and "Content-Length" not in headers:
+            lines.append(f"Content-Length: {length}")
+        if keep:
+            lines.append(f"Connection: {keep}")
+        lines.append(f"x-amz-request-id: {request_id}")
+        text = "\r\n".join(lines)
+        if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
+            raise ValueError("a header holds a line break")
+        return f"{text}\r\n{self._common}\r\n".encode("utf-8", "surrogateescape")
 
 
-_clock = _Clock()
+async def _small(body: Stream) -> bytes:
+    descriptor = body.descriptor()
+    if descriptor is not None:
+        data = read_small(descriptor, body.first, body.length)
+        if data is not None:
+            body.check()
+            return data
+    return b"".join([piece async for piece in body.chunks()])
 
 
-async def send(
-    request: web.BaseRequest, request_id: str, response: Response, *, host_id: str
-) -> web.StreamResponse:
-    """Send head and body; the body's stream is closed in any case.
-
-    Returns what aiohttp wants back from its handler. ``ConnectionError`` if the client went away.
-    """
-    body = response.body
-    if isinstance(body, bytes):
-        return await _sent(request, whole(request, request_id, response, host_id=host_id))
-    _add_ours(response, request_id, host_id)
-    try:
-        if body.length <= _SMALL and request.method != "HEAD" and not response.in_pieces:
-            data = b"".join([piece async for piece in body.chunks()])
-            return await _sent(request, _whole(request, response, data))
-        return await _stream(request, response, body)
-    finally:
-        await body.aclose()
-
-
-def whole(
-    request: web.BaseRequest, request_id: str, response: Response, *, host_id: str
-) -> web.StreamResponse:
-    """As ``send``, of an answer whose body is bytes; aiohttp sends it when its handler returns."""
-    body = response.body
-    if not isinstance(body, bytes):
-        raise TypeError("the body of this answer is a stream")
-    _add_ours(response, request_id, host_id)
-    return _whole(request, response, body)
-
-
-async def _sent(request: web.BaseRequest, answer: web.StreamResponse) -> web.StreamResponse:
-    await answer.prepare(request)
-    await _end(request, answer)
-    return answer
-
-
-async def _end(request: web.BaseRequest, answer: web.StreamResponse) -> None:
-    await answer.write_eof()
-    if request.transport is None:
-        # aiohttp tells nobody who waits for the last bytes to be taken.
-        raise ConnectionResetError("the connection ended before the answer did")
-
-
-def _add_ours(response: Response, request_id: str, host_id: str) -> None:
-    headers = response.headers
-    headers["x-amz-request-id"] = request_id
-    headers["x-amz-id-2"] = host_id
-    headers["Server"] = "S3front"
-    headers["Date"] = _clock.text()
-
-
-def _whole(request: web.BaseRequest, response: Response, body: bytes) -> web.StreamResponse:
-    headers = response.headers
-    if request.method == "HEAD" or response.status in {204, 304}:
-        answer = web.Response(status=response.status, headers=headers)
-        if response.status == 204:
-            answer.headers.pop("Content-Length", None)
-    else:
-        answer = web.Response(status=response.status, headers=headers, body=body)
-    if response.close:
-        _close_after(answer)
-    return answer
-
-
-def _close_after(answer: web.StreamResponse) -> None:
-    answer.force_close()
-    # aiohttp says it in HTTP/1.1 only, and answers what it could not read in HTTP/1.0.
-    answer.headers["Connection"] = "close"
-
-
-async def _stream(request: web.BaseRequest, response: Response, body: Stream) -> web.StreamResponse:
-    answer = web.StreamResponse(status=response.status, headers=response.headers)
-    answer.content_length = body.length
-    if response.close:
-        _close_after(answer)
-    await answer.prepare(request)
-    if request.method != "HEAD":
-        try:
-            async for piece in body.chunks():
-                await answer.write(piece)
-        except ConnectionError:
-            raise
-        except Exception:
-            # The head is sent: the only honest end is to cut the connection.
-            if request.transport is not None:
-                request.transport.abort()
-            raise
-    await _end(request, answer)
-    return answer
+async def _large(out: Out, head: bytes, body: Stream, *, in_pieces: bool) -> None:
+    descriptor = body.descriptor()
+    if descriptor is None or out.is_secure or in_pieces:
+        out.write(head)
+        async for piece in body.chunks():
+            out.write(piece)
+            await out.taken()
+        return
+    await out.emptied()
+    await send_file(out, head, descriptor, body)

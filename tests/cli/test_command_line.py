@@ -59,7 +59,7 @@ def test_help_and_version_import_nothing_heavy() -> None:
         "import sys; from gateway.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'pydantic', 'asyncio', 'aiohttp', 'structlog', 'prometheus_client', 'apsw'}\n"
+        "heavy = {'pydantic', 'asyncio', 'httptools', 'structlog', 'prometheus_client', 'apsw'}\n"
         "sys.exit(','.join(sorted(heavy & set(sys.modules))) or 0)"
     )
     done = subprocess.run(

@@ -44,7 +44,15 @@ LENGTHS = (
         200,
         stores=b"12345",
     ),
-    refused("a length too small", put("Content-Length: 2", body=b"12345")),
+    answered(
+        "a length too small",
+        put("Content-Length: 2", body=b"12345"),
+        200,
+        400,
+        closes=True,
+        stores=b"12",
+        follows=0,
+    ),
     answered(
         "a length too small before a request",
         put("Content-Length: 5", body=b"12345", then=HIDDEN),
@@ -65,16 +73,11 @@ CODINGS = (
         "a length and chunks that hide a request",
         post("Content-Length: 6", CHUNKED, body=END, then=HIDDEN),
     ),
-    answered("chunks", post(CHUNKED, body=GOOD), 200, closes=True),
-    answered(
-        "chunks of an object without a length",
-        put(CHUNKED, body=in_chunks(b"12345")),
-        411,
-        closes=True,
-    ),
-    answered("chunks in capitals", post("Transfer-Encoding: CHUNKED", body=GOOD), 200, closes=True),
-    refused("xchunked", post("Transfer-Encoding: xchunked", body=GOOD, then=HIDDEN)),
-    refused("identity", post("Transfer-Encoding: identity", body=DELETE)),
+    answered("chunks", post(CHUNKED, body=GOOD), 200),
+    answered("chunks of an object without a length", put(CHUNKED, body=in_chunks(b"12345")), 411),
+    answered("chunks in capitals", post("Transfer-Encoding: CHUNKED", body=GOOD), 200),
+    refused("xchunked", post("Transfer-Encoding: xchunked", body=GOOD, then=HIDDEN), 501),
+    refused("identity", post("Transfer-Encoding: identity", body=DELETE), 501),
     refused("identity and a length", put("Transfer-Encoding: identity", FIVE, body=b"12345")),
     refused("chunked, identity", post("Transfer-Encoding: chunked, identity", body=GOOD)),
     refused("identity, chunked", post("Transfer-Encoding: identity, chunked", body=GOOD), 501),
@@ -88,10 +91,9 @@ CODINGS = (
     refused(
         "an empty transfer encoding",
         post("Transfer-Encoding:", "Content-Length: 46", body=DELETE),
-        501,
     ),
-    refused("chunked in quotes", post('Transfer-Encoding: "chunked"', body=GOOD)),
-    refused("chunked with a parameter", post("Transfer-Encoding: chunked;q=1", body=GOOD)),
+    refused("chunked in quotes", post('Transfer-Encoding: "chunked"', body=GOOD), 501),
+    refused("chunked with a parameter", post("Transfer-Encoding: chunked;q=1", body=GOOD), 501),
     refused("chunked behind a vertical tab", post("Transfer-Encoding: \x0bchunked", body=GOOD)),
     refused(
         "chunked with a blank before the colon", post("Transfer-Encoding : chunked", body=GOOD)
@@ -102,7 +104,7 @@ CODINGS = (
     refused(
         "chunked in HTTP/1.0", rewritten(post(CHUNKED, body=GOOD), b"HTTP/1.1", b"HTTP/1.0"), 501
     ),
-    answered("chunked on a GET", get(CHUNKED, body=in_chunks(b"12345")), 404, closes=True),
+    answered("chunked on a GET", get(CHUNKED, body=in_chunks(b"12345")), 404),
     answered("a length on a GET", get(FIVE, body=b"12345"), 404),
     answered(
         "a request as the body of a GET", get(f"Content-Length: {len(HIDDEN)}", body=HIDDEN), 404
@@ -113,7 +115,7 @@ CODINGS = (
         200,
         stores=HIDDEN,
     ),
-    refused(
+    answered(
         "a request as the body of an upgrade",
         put(
             "Connection: Upgrade",
@@ -122,6 +124,14 @@ CODINGS = (
             f"Content-Length: {len(HIDDEN)}",
             body=HIDDEN,
         ),
+        200,
+        stores=HIDDEN,
+    ),
+    answered(
+        "chunks of an upgrade",
+        post("Connection: Upgrade", "Upgrade: tcp", CHUNKED, body=GOOD, then=HIDDEN),
+        200,
+        403,
     ),
     answered(
         "an upgrade to HTTP/2",

@@ -13,7 +13,7 @@ from tests.hostile.writing import (
 )
 
 CHUNKS = (
-    answered("a chunk extension", post(CHUNKED, body=in_chunks(DELETE, b";a=b")), 200, closes=True),
+    answered("a chunk extension", post(CHUNKED, body=in_chunks(DELETE, b";a=b")), 200),
     refused("a line feed in a chunk extension", post(CHUNKED, body=in_chunks(DELETE, b";a\nb"))),
     refused(
         "a carriage return in a chunk extension", post(CHUNKED, body=in_chunks(DELETE, b";a\rb"))
@@ -23,11 +23,9 @@ CHUNKS = (
         post(CHUNKED, body=in_chunks(DELETE, b";\n" + HIDDEN.rstrip(b"\r\n") + b";")),
     ),
     refused("a NUL in a chunk extension", post(CHUNKED, body=in_chunks(DELETE, b";a\x00b"))),
-    answered(
+    refused(
         "a chunk extension of 64 KiB",
         post(CHUNKED, body=in_chunks(DELETE, b";a=" + b"x" * 65536)),
-        200,
-        closes=True,
     ),
     refused(
         "a chunk that ends with a line feed", post(CHUNKED, body=b"2e\r\n" + DELETE + b"\n" + END)
@@ -57,7 +55,6 @@ CHUNKS = (
         "a chunk size with zeros before it",
         post(CHUNKED, body=b"000000000002e\r\n" + DELETE + b"\r\n" + END),
         200,
-        closes=True,
     ),
     refused(
         "a chunk size of 2 to the 64th",
@@ -71,21 +68,18 @@ CHUNKS = (
         "a last chunk of many zeros",
         post(CHUNKED, body=in_chunks(DELETE, end=b"0" * 30 + b"\r\n\r\n")),
         200,
-        closes=True,
     ),
     refused("no last chunk", post(CHUNKED, body=in_chunks(DELETE, end=b""))),
     answered(
         "a request behind the last chunk",
         post(CHUNKED, body=GOOD, then=HIDDEN),
         200,
-        closes=True,
-        follows=1,
+        403,
     ),
     answered(
         "a trailer",
         post(CHUNKED, body=in_chunks(DELETE, end=b"0\r\nx-trailer: a\r\n\r\n")),
         200,
-        closes=True,
     ),
     refused(
         "a length in the trailer",
@@ -99,7 +93,6 @@ CHUNKS = (
         "a host in the trailer",
         post(CHUNKED, body=in_chunks(DELETE, end=b"0\r\nHost: other\r\n\r\n")),
         200,
-        closes=True,
     ),
     answered(
         "a signature in the trailer",
@@ -107,7 +100,6 @@ CHUNKS = (
             CHUNKED, body=in_chunks(DELETE, end=b"0\r\nAuthorization: AWS4-HMAC-SHA256 x\r\n\r\n")
         ),
         200,
-        closes=True,
     ),
     refused(
         "a trailer with a NUL", post(CHUNKED, body=in_chunks(DELETE, end=b"0\r\na: \x00\r\n\r\n"))
@@ -124,6 +116,5 @@ CHUNKS = (
         "five thousand chunks of a byte",
         post(CHUNKED, body=b"1\r\n \r\n" * 5000 + GOOD),
         200,
-        closes=True,
     ),
 )

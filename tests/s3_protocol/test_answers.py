@@ -39,6 +39,9 @@ class _Bytes:
     async def chunks(self) -> AsyncIterator[bytes]:
         yield b"12345"
 
+    def check(self) -> None:
+        pass
+
     def descriptor(self) -> int | None:
         return None
 

@@ -164,7 +164,7 @@ def test_a_suite_that_does_not_use_it_imports_none_of_the_server(
 
         def test_nothing_heavy_is_there(pytestconfig):
             assert pytestconfig.pluginmanager.hasplugin("s3front")
-            for name in ("aiohttp", "apsw", "awscrt", "pydantic", "lxml", "gateway.dispatch"):
+            for name in ("httptools", "apsw", "awscrt", "pydantic", "lxml", "gateway.dispatch"):
                 assert name not in sys.modules, name
     """)
     run(pytester, "-p", "no:asyncio").assert_outcomes(passed=1)

@@ -238,5 +238,7 @@ def test_who_asked_before_the_stop_is_answered_though_nobody_had_looked(
         free.set()
         for raw in asking:
             reply = raw.reply()
-            assert (reply.status, reply.header("connection")) == (404, "close")
+            assert reply.status == 404
+            # What came on the kept one may have been read before the stop was ordered.
+            assert raw is kept or reply.header("connection") == "close"
             assert raw.is_closed()

@@ -48,7 +48,7 @@ def settled(live: Live, condition: Callable[[], bool]) -> None:
 
 
 def open_ones(live: Live) -> int:
-    return live.listener._admission._connections
+    return live.listener.admission._connections
 
 
 def test_connections_of_one_address(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_one_too_many_that_asks_nothing_is_closed(tmp_path: Path) -> None:
         connected(live.port) as second,
     ):
         assert second.everything() == b""
-        settled(live, lambda: live.listener._admission._refused == 0)
+        settled(live, lambda: live.listener.admission._refused == 0)
 
 
 @contextlib.contextmanager
@@ -141,7 +141,7 @@ def test_requests_at_once_and_those_that_wait(tmp_path: Path) -> None:
         connected(live.port) as third,
     ):
         second.send(signed(live.client, "GET", "/bucket/none"))
-        settled(live, lambda: len(live.listener._admission._waiting) == 1)
+        settled(live, lambda: len(live.listener.admission._waiting) == 1)
         third.send(signed(live.client, "GET", "/bucket/none"))
         reply = third.reply()
         assert (reply.status, reply.code) == (503, "SlowDown")
@@ -176,7 +176,7 @@ def test_new_limits_hold_for_what_comes(tmp_path: Path) -> None:
         connected(live.port) as second,
     ):
         second.send(signed(live.client, "GET", "/bucket/none"))
-        settled(live, lambda: len(live.listener._admission._waiting) == 1)
+        settled(live, lambda: len(live.listener.admission._waiting) == 1)
 
         def take_over() -> None:
             live.listener.set_limits(Limits(requests=2, idle_s=SOON_S))
@@ -196,7 +196,7 @@ def test_a_client_that_leaves_while_it_waits_takes_no_place(
     tmp_path: Path, *, leave_early: bool
 ) -> None:
     with limited(tmp_path / "root", Limits(requests=1, waiting=1)) as live:
-        admission = live.listener._admission
+        admission = live.listener.admission
         with busy(live) as first:
             with connected(live.port) as second:
                 second.send(signed(live.client, "GET", "/bucket/none"))

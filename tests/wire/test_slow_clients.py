@@ -113,11 +113,11 @@ def test_a_thousand_broken_uploads_leave_nothing(tmp_path: Path) -> None:
         live.client.make_bucket("bucket")
         for number in range(50):
             break_off(live, number)
-        until(lambda: live.staged() == [] and live.listener._admission._connections == 0)
+        until(lambda: live.staged() == [] and live.listener.admission._connections == 0)
         before = tasks(live), descriptors(os.getpid()), threading.active_count()
         for number in range(BROKEN):
             break_off(live, number)
-        until(lambda: live.staged() == [] and live.listener._admission._connections == 0)
+        until(lambda: live.staged() == [] and live.listener.admission._connections == 0)
         until(lambda: tasks(live) <= before[0] and descriptors(os.getpid()) <= before[1])
         assert threading.active_count() <= before[2] + MOST_THREADS
         assert live.files("bucket") == []

@@ -1,10 +1,10 @@
 """What HTTP servers and parsers got wrong."""
 
+import inspect
 import resource
-from importlib import metadata
 
+import httptools
 import pytest
-from aiohttp import http_parser
 
 from tests.hostile.advisories.marking import covers
 from tests.hostile.corpus import CORPUS
@@ -52,9 +52,9 @@ def test_a_chunk_extension_holds_no_line_end(live: Live, client: Client, bucket:
 
 @covers("CVE-2023-37276", "CVE-2025-53643")
 def test_the_parser_is_the_compiled_one() -> None:
-    """The one in Python reads other requests: without its extensions aiohttp is not used."""
-    assert http_parser.HttpRequestParser is not http_parser.HttpRequestParserPy
-    assert http_parser.HttpRequestParser.__module__ == "aiohttp._http_parser"
+    """There is one, in C: no other reads requests in its place."""
+    assert httptools.HttpRequestParser.__module__ == "httptools.parser.parser"
+    assert not inspect.isfunction(httptools.HttpRequestParser.feed_data)
 
 
 @covers("aiohttp duplicate Host", "Host confusion")
@@ -65,8 +65,6 @@ def test_there_is_one_host_and_it_can_be_one(live: Live, client: Client, bucket:
         "a host with a path", "a host with a user", "a host with a blank",
         "an absolute target of another host", "an absolute target with a user",
     )  # fmt: skip
-    required = metadata.requires("s3front") or []
-    assert [one for one in required if one.startswith("aiohttp>=3.14.5")]
 
 
 @covers("CVE-2026-34520")
@@ -94,18 +92,17 @@ def test_ten_thousand_trailers_are_refused_and_not_kept(
 def test_a_trailer_is_no_header_of_the_next_request(
     live: Live, client: Client, bucket: str
 ) -> None:
-    """aiohttp 3.14.5's compiled parser gives the last trailer line to the next request on the
-    connection, which behind a proxy may be someone else's."""
+    """Behind a proxy the next request on the connection may be someone else's."""
     client.put(bucket, "key", b"0123456789")
     seen(live)
     ends = b"0\r\nif-none-match: *\r\nrange: bytes=0-1\r\n\r\n"
     sent = signed(client, "POST", f"/{bucket}", CHUNKED, query="delete")
     with connected(live.port) as raw:
         raw.send(sent + in_chunks(DELETE, end=ends) + signed(client, "GET", f"/{bucket}/key"))
+        assert raw.reply().status == 200
         reply = raw.reply()
-        assert (reply.status, reply.header("connection")) == (200, "close")
-        assert raw.is_closed()
-    assert [event.path for event in seen(live)] == [f"/{bucket}"]
+        assert (reply.status, reply.body) == (200, b"0123456789")
+    assert [event.path for event in seen(live)] == [f"/{bucket}", f"/{bucket}/key"]
 
 
 @covers("CVE-2025-69229")

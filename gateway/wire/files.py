@@ -1,0 +1,155 @@
+"""Sending a file's bytes: the kernel copies them, nobody here does.
+
+uvloop has no sendfile of its own and lends nobody its descriptor, so a duplicate is used.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from typing import Final, Protocol, Self
+
+SMALL: Final = 64 * 1024
+"""Up to this many bytes are read and sent with the head."""
+_AT_ONCE: Final = 1024**2
+"""Bytes after which others have their turn."""
+_NOWAIT: Final = getattr(os, "RWF_NOWAIT", 0)
+
+
+class Way(Protocol):
+    """The connection the bytes go to."""
+
+    transport: asyncio.Transport
+    is_lost: bool
+
+    async def wait(self) -> None:
+        """Until ``wake`` is called or the client has left."""
+
+    def wake(self) -> None:
+        """End ``wait``."""
+
+    def blocked(self, *, is_so: bool) -> None:
+        """Whether the client keeps us waiting."""
+
+
+def read_small(descriptor: int, first: int, length: int) -> bytes | None:
+    """So many bytes of a file, if they are in memory and all there. None if not."""
+    if not _NOWAIT:
+        return None
+    buffer = bytearray(length)
+    try:
+        count = os.preadv(descriptor, [buffer], first, _NOWAIT)
+    except OSError:
+        # Not in memory, or not known to this file system: it is read where it may take long.
+        return None
+    return bytes(buffer) if count == length else None
+
+
+class Bytes(Protocol):
+    """What is sent: ``length`` bytes of a file from ``first`` on."""
+
+    first: int
+    length: int
+
+    def check(self) -> None:
+        """Raises if they are no longer those that were asked for."""
+
+
+async def send_file(way: Way, head: bytes, descriptor: int, of: Bytes) -> None:
+    """Send ``head`` and bytes of a file. Nothing may wait in the transport's buffer.
+
+    They are checked before the last of them is sent: what that raises cuts the answer short, as does
+    EOFError for a file that has become too short. ConnectionError if the client leaves.
+    """
+    with _Outgoing(way) as out:
+        await out.send(head, is_last=not of.length)
+        position, end = of.first, of.first + of.length
+        while position < end:
+            count = min(_AT_ONCE, end - position)
+            position += await out.send_of_file(
+                descriptor, position, count, of.check if position + count == end else None
+            )
+
+
+class _Outgoing:
+    """A duplicate of a connection's descriptor, while it is written to around the transport."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._loop = asyncio.get_running_loop()
+        theirs = way.transport.get_extra_info("socket")
+        self._socket = socket.socket(
+            theirs.family, theirs.type, theirs.proto, fileno=os.dup(theirs.fileno())
+        )
+        self._number = self._socket.fileno()
+        self._is_watched = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch_no_more()
+        self._socket.close()
+
+    async def send(self, data: bytes, *, is_last: bool) -> None:
+        flags = 0 if is_last else getattr(socket, "MSG_MORE", 0)
+        while data:
+            try:
+                data = data[self._socket.send(data, flags) :]
+            except BlockingIOError:
+                await self._writable()
+
+    async def send_of_file(
+        self, file: int, position: int, count: int, check: Callable[[], None] | None
+    ) -> int:
+        """Bytes that were sent of those, one at least."""
+        while True:
+            if check is not None:
+                check()
+            try:
+                if _is_in_memory(file, position, count):
+                    sent = os.sendfile(self._number, file, position, count)
+                    await asyncio.sleep(0)
+                else:
+                    self._watch_no_more()
+                    sent = await self._loop.run_in_executor(
+                        None, os.sendfile, self._number, file, position, count
+                    )
+            except BlockingIOError:
+                await self._writable()
+                continue
+            if not sent:
+                raise EOFError("a file became shorter while it was sent")
+            if self._way.is_lost:
+                raise ConnectionResetError("the client has left")
+            return sent
+
+    async def _writable(self) -> None:
+        if not self._is_watched:
+            self._loop.add_writer(self._number, self._way.wake)
+            self._is_watched = True
+        self._way.blocked(is_so=True)
+        try:
+            await self._way.wait()
+        finally:
+            self._way.blocked(is_so=False)
+        if self._way.is_lost:
+            raise ConnectionResetError("the client has left")
+
+    def _watch_no_more(self) -> None:
+        if self._is_watched:
+            self._loop.remove_writer(self._number)
+            self._is_watched = False
+
+
+def _is_in_memory(file: int, position: int, count: int) -> bool:
+    """Whether first and last of the bytes can be had without waiting for a disk."""
+    if not _NOWAIT:
+        return False
+    probe = bytearray(1)
+    try:
+        for at in (position, position + count - 1):
+            os.preadv(file, [probe], at, _NOWAIT)
+    except OSError:
+        return False
+    return True
