@@ -157,10 +157,9 @@ def test_bytes_that_cannot_be_read_are_an_error_and_not_a_short_object(
     event = live.event(request_id)
     assert (event.operation, event.status, event.error_code) == ("GetObject", 500, "InternalError")
     assert [line["request_id"] for line in logged] == [request_id]
-    with connected(live.port) as raw:
+    with connected(live.port) as raw, capture_logs():
         raw.send(signed(client, "GET", f"/{bucket}/large"))
-        with capture_logs():
-            received = raw.everything()
+        received = raw.everything()
     assert received.startswith(b"HTTP/1.1 200")
     assert len(received) < 1_000_000
     monkeypatch.setattr(LocalContent, "check", check)
