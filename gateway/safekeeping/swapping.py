@@ -7,7 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 import apsw
-from apsw import Connection
+
+from gateway.catalog.errors import CatalogError
+from gateway.catalog.sqlite.connection import open_writer
 
 KEPT = ".before-rebuild-"
 
@@ -43,14 +45,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def _write_back(catalog: Path) -> None:
-    """Without its WAL the old file is as whole as with it. One that cannot be opened has nothing to
-    lose by this."""
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_EXRESCODE
+    """Without its WAL the old file is as whole as with it. One that cannot be opened, or whose WAL is
+    damaged, stays as it is."""
     with (
-        contextlib.suppress(apsw.Error),
-        contextlib.closing(Connection(str(catalog), flags=flags)) as connection,
+        contextlib.suppress(apsw.Error, CatalogError),
+        contextlib.closing(open_writer(catalog, durable=True)) as connection,
     ):
-        connection.execute("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _keep(catalog: Path, kept: Path) -> None:

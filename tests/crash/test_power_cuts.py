@@ -103,7 +103,9 @@ def _no_sync_of_data(patch: pytest.MonkeyPatch) -> None:
 
 def _commits_that_wait_for_no_disk(patch: pytest.MonkeyPatch) -> None:
     real = connection.open_writer
-    patch.setattr(connection, "open_writer", lambda path, **_: real(path, durable=False))
+    patch.setattr(
+        connection, "open_writer", lambda path, **how: real(path, **{**how, "durable": False})
+    )
 
 
 @pytest.mark.timeout(600)

@@ -51,12 +51,14 @@ from gateway.catalog.sqlite import (
     parts,
     schema,
     uploads,
+    wal,
 )
 from gateway.catalog.sqlite import findings as finding_rows
 from gateway.catalog.sqlite.committer import Committer
 from gateway.catalog.sqlite.failures import failure, is_damage
 from gateway.catalog.sqlite.filesystem import refuse_network
 from gateway.catalog.sqlite.generation import Generation
+from gateway.catalog.sqlite.guard import Guard
 from gateway.catalog.sqlite.ledger import Ledger, Transaction
 from gateway.catalog.sqlite.lock import FairLock
 
@@ -399,10 +401,12 @@ class SqliteCatalog(Catalog):
                 undo.callback(lock.close)
                 generation = self._shared(undo)
                 with lock:
-                    writer = connection.open_writer(self._path, durable=self._durable)
+                    guard = Guard(self._path)
+                    _refuse_known_damage(generation, guard)
+                    writer = connection.open_writer(self._path, durable=self._durable, guard=guard)
                     undo.callback(writer.close)
                     schema.migrate(writer)
-                    reader = connection.open_reader(self._path)
+                    reader = connection.open_reader(self._path, guard)
                     undo.callback(reader.close)
                     _mark_checked(writer)
                     generation.begin()
@@ -415,7 +419,7 @@ class SqliteCatalog(Catalog):
                 ) from error
             undo.pop_all()
         self._opened = reader, generation
-        return lock, Ledger(writer, self._placings, generation)
+        return lock, Ledger(writer, self._placings, generation, guard)
 
     def _shared(self, undo: contextlib.ExitStack) -> Generation:
         library = connection.library()
@@ -433,6 +437,18 @@ class SqliteCatalog(Catalog):
             ) from None
         undo.callback(generation.close)
         return generation
+
+
+def _refuse_known_damage(generation: Generation, guard: Guard) -> None:
+    """What was found in this very log before a restart."""
+    if generation.damaged_log:
+        if generation.damaged_log == wal.salts_of(guard.log):
+            raise CatalogDamaged(
+                f"the write-ahead log {str(guard.log)!r} was found not to be what was written. Look at "
+                "the disk, then make a new catalog of what the stored bytes say of themselves: "
+                "s3front rebuild"
+            )
+        generation.damaged_log = 0
 
 
 def _mark_checked(writer: Connection) -> None:

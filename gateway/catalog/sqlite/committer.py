@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 import apsw
 import structlog
 
-from gateway.catalog.errors import CatalogError, CatalogUnavailable
+from gateway.catalog.errors import CatalogDamaged, CatalogError, CatalogUnavailable
+from gateway.catalog.sqlite import writing_back
 from gateway.catalog.sqlite.connection import CHECKPOINT_PAGES
 from gateway.catalog.sqlite.failures import failure
 from gateway.catalog.sqlite.ledger import Ledger, Transaction, Work
@@ -128,7 +129,7 @@ class Committer:
         self._may_close.wait()
         try:
             with lock:
-                ledger.close()
+                writing_back.close(ledger)
             lock.close()
         except Exception:  # noqa: BLE001 - the thread ends in any case
             _log.exception("closing the catalog failed")
@@ -166,6 +167,7 @@ class Committer:
     def _batch(self, ledger: Ledger) -> None:
         taken: deque[_Job] = deque()
         try:
+            ledger.refuse_damage()
             _begin(ledger)
             until = time.monotonic() + _LONGEST_BATCH_S
             while self._jobs and (not taken or time.monotonic() < until):
@@ -175,7 +177,8 @@ class Committer:
                     _attempt(job, ledger)
             ledger.commit()
         except BaseException as error:  # noqa: BLE001 - handed to all who wait for this transaction
-            _log.exception("a transaction of the catalog failed")
+            if not isinstance(error, CatalogDamaged):
+                _log.exception("a transaction of the catalog failed")
             ledger.roll_back()
             if not taken:
                 taken, self._jobs = self._jobs, taken
@@ -248,10 +251,10 @@ class Committer:
         grown = self._wal_pages >= 4 * CHECKPOINT_PAGES
         mode = apsw.SQLITE_CHECKPOINT_RESTART if grown else apsw.SQLITE_CHECKPOINT_PASSIVE
         try:
-            ledger.connection.wal_checkpoint(mode=mode)
+            writing_back.write_back(ledger, mode=mode)
         except apsw.BusyError:
             pass
-        except apsw.Error as error:
+        except (apsw.Error, CatalogDamaged, OSError) as error:
             _log.warning("checkpoint failed", cause=str(error))
         self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES // 4
         self._wal_pages = 0
@@ -299,6 +302,8 @@ def _translated(error: BaseException) -> BaseException:
 
 def _lost(what: str, error: BaseException) -> CatalogError:
     lost: CatalogError
+    if isinstance(error, CatalogDamaged):
+        return error
     if isinstance(error, (apsw.Error, OSError)):
         lost = failure(what, error)
     else:

@@ -10,7 +10,8 @@ import apsw
 from apsw import Connection
 
 from gateway.catalog.errors import CatalogUnavailable
-from gateway.catalog.sqlite.connection import open_reader
+from gateway.catalog.sqlite import wal
+from gateway.catalog.sqlite.connection import keep_log, open_reader
 from gateway.catalog.sqlite.schema import VERSION
 
 _STEP_PAGES = 256
@@ -58,6 +59,8 @@ def trouble(path: Path) -> str | None:
             return "it is not there"
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_EXRESCODE
         with contextlib.closing(Connection(str(path), flags=flags)) as connection:
+            if wal.head_bytes(wal.log_of(path)):
+                keep_log(connection)
             connection.set_busy_timeout(int(_BUSY_S * 1000))
             found = connection.execute("PRAGMA integrity_check(1)").get
             if found != "ok":

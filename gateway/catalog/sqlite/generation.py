@@ -1,4 +1,5 @@
-"""A counter shared by the processes of one machine, against which they hold their caches."""
+"""What the processes of one catalog tell each other: a counter against which they hold their caches,
+and that its write-ahead log is damaged."""
 
 import contextlib
 import fcntl
@@ -8,16 +9,19 @@ from pathlib import Path
 
 from gateway.catalog.errors import CatalogUnavailable
 
-_SIZE = 8
+_SIZE = 16
 
 
 class Generation:
-    """Eight bytes that all processes map. Even: nothing is being changed; odd: something is.
+    """Two numbers that all processes map. The first even: nothing is being changed; odd: something is.
 
     A writer makes it odd before its transaction commits and even after, both under the catalog's
     lock. What was read while it had one even value is true as long as it has that value; while it is
     odd nothing is kept. A writer that dies in between leaves it odd: caches are off until the
     next change or start, never wrong.
+
+    The second names the log that is not what was written, by its salts; 0: none is known. It outlives
+    the processes, and is void of a log with other salts.
     """
 
     def __init__(self, path: Path, *, alone: bool) -> None:
@@ -52,6 +56,15 @@ class Generation:
     def end(self) -> None:
         """It has been committed, or not. The caller has the catalog's lock."""
         self._value[0] = ((self._value[0] | 1) + 1) & (1 << 64) - 1
+
+    @property
+    def damaged_log(self) -> int:
+        """Of which log nothing may be written back, and to which nothing may be added."""
+        return self._value[1]
+
+    @damaged_log.setter
+    def damaged_log(self, salts: int) -> None:
+        self._value[1] = salts
 
     def close(self) -> None:
         """Unmap and let go."""

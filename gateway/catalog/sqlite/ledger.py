@@ -9,10 +9,12 @@ import apsw
 from apsw import Connection
 
 from backends.errors import StorageError
-from gateway.catalog.errors import NoSuchBucket
+from gateway.catalog.errors import CatalogDamaged, NoSuchBucket
 from gateway.catalog.interface import Placing
 from gateway.catalog.records import Bucket
+from gateway.catalog.sqlite import wal
 from gateway.catalog.sqlite.generation import Generation
+from gateway.catalog.sqlite.guard import Guard
 
 Row = tuple[Any, ...]
 Work = Callable[["Transaction"], Any]
@@ -40,10 +42,15 @@ class Ledger:
     """The writing connection of this process and what goes with it. Committer thread only."""
 
     def __init__(
-        self, connection: Connection, placings: Mapping[str, Placing], generation: Generation
+        self,
+        connection: Connection,
+        placings: Mapping[str, Placing],
+        generation: Generation,
+        guard: Guard,
     ) -> None:
         self.connection = connection
         self.generation = generation
+        self.guard = guard
         self.gone: list[Gone] = []
         self._forgettable: list[Gone] = []
         self.doomed: set[tuple[str, str]] = set()
@@ -76,6 +83,19 @@ class Ledger:
                 with contextlib.suppress(StorageError):
                     placing.force_removed([gone.path for gone in some])
                     self._forgettable += some
+
+    def refuse_damage(self) -> None:
+        """CatalogDamaged if a process has found the write-ahead log damaged: what is added to it would be
+        lost in a crash, and what is copied from it could be wrong. Tells the other processes."""
+        if self.guard.damage and not self.generation.damaged_log:
+            self.generation.damaged_log = wal.salts_of(self.guard.log)
+        if self.generation.damaged_log:
+            raise CatalogDamaged(
+                f"{self.guard.damage or 'the write-ahead log is not what was written'}: nothing more "
+                "is written to the catalog, since it would be lost in a crash. Look at the disk, stop "
+                "the server and make a new catalog of what the stored bytes say of themselves: "
+                "s3front rebuild"
+            )
 
     def begin(self) -> None:
         """Begin a transaction, with the rows of what is gone for good deleted. apsw.BusyError."""
