@@ -33,10 +33,11 @@ _WITH_DISK = "PUT and HEAD are of objects with files, put among the others."
 @click.option(
     "--seconds",
     type=click.FloatRange(0.2, 60),
-    default=4.0,
+    default=2.0,
     show_default=True,
-    help="Of each figure.",
+    help="Of each round.",
 )
+@click.option("--rounds", type=click.IntRange(1, 50), default=5, show_default=True)
 @click.option(
     "--directory",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -47,7 +48,9 @@ _WITH_DISK = "PUT and HEAD are of objects with files, put among the others."
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Put the table between the marks of this page.",
 )
-def keys(*, millions: str, seconds: float, directory: Path | None, write: Path | None) -> None:
+def keys(
+    *, millions: str, seconds: float, rounds: int, directory: Path | None, write: Path | None
+) -> None:
     """Measure S3front with millions of keys and extrapolate to a hundred million.
 
     The catalog is loaded in bulk: rows without files. A line of JSON for each size, then a table
@@ -58,7 +61,9 @@ def keys(*, millions: str, seconds: float, directory: Path | None, write: Path |
     began = datetime.now(UTC)
     steps = []
     try:
-        terms = Terms(counts=counts, seconds=seconds, generator=load_generator(BUILD))
+        terms = Terms(
+            counts=counts, rounds=rounds, seconds=seconds, generator=load_generator(BUILD)
+        )
         with tempfile.TemporaryDirectory(prefix="s3front-bench-", dir=directory) as name:
             place = Path(name)
             for step in measured(place, terms, lambda text: print(text, file=sys.stderr)):
@@ -67,7 +72,7 @@ def keys(*, millions: str, seconds: float, directory: Path | None, write: Path |
             files = files_of(place)
     except (ServerError, LoadError, KeysError, BuildError) as error:
         raise click.ClickException(str(error)) from None
-    command = f"python -m bench.keys --millions {millions} --seconds {seconds:g}"
+    command = f"python -m bench.keys --millions {millions} --rounds {rounds} --seconds {seconds:g}"
     table = markdown(steps, files)
     text = f"{heading(command, about_machine(ROOT), minute(began))}\n\n{_WITH_DISK}\n\n{table}"
     print(text)

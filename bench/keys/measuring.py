@@ -1,8 +1,10 @@
 """One server after the other over a catalog that grows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 from bench.content import KIB
 from bench.keys.extrapolation import Files, Step
@@ -14,14 +16,16 @@ from bench.peers.rows import Load, Objects
 from bench.peers.servers import WITH_KEYS, our_program
 
 _PAGE = 1000
+_WARM_S = 0.3
 _READ = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """``counts`` of keys, rising, and the seconds of each figure."""
+    """``counts`` of keys, rising; a figure is the median of so many rounds of so many seconds."""
 
     counts: Sequence[int]
+    rounds: int
     seconds: float
     generator: Path
 
@@ -41,48 +45,56 @@ def measured(directory: Path, terms: Terms, tell: Callable[[str], None]) -> Iter
         tell(f"measuring with {count:,} keys")
         with started(WITH_KEYS, place) as server:
             generator = Generator(terms.generator, server)
-            middle = f"obj-{(count - _PAGE) // 2:08d}"
-            written = Objects(
-                bucket=KEYS_BUCKET, prefix=f"{middle}-read/", count=_READ, size=4 * KIB
-            )
-            page = Load(
-                work="page",
-                clients=1,
-                prefix="",
-                bucket=KEYS_BUCKET,
-                more={"after": middle, "listed": str(_PAGE)},
-            )
-            put = Load(
-                work="put",
-                clients=16,
-                prefix=f"{middle}-new/",
-                bucket=KEYS_BUCKET,
-                size=4 * KIB,
-            )
-            head = Load(
-                work="head",
-                clients=16,
-                prefix=written.prefix,
-                bucket=KEYS_BUCKET,
-                objects=_READ,
-            )
-            figures = []
-            for load in (page, put, head):
-                if load is head:
-                    generator.fill(written)
-                found = generator.run(load, seconds=terms.seconds, warm=0.3, label="")
-                if found["errors"]:
-                    raise KeysError(f"{load.work}: {'; '.join(found['first_errors'])}")
-                figures.append(found)
+            page, put, head = _loads(generator, count)
+            figures = {
+                load.work: [_run(generator, load, terms, turn) for turn in range(terms.rounds)]
+                for load in (page, put, head)
+            }
             yield Step(
                 keys=count,
                 catalog_bytes=size,
                 start_ms=server.start_s * 1000,
-                page_us=figures[0]["server_us_per_op"],
-                put_us=figures[1]["server_us_per_op"],
-                head_us=figures[2]["server_us_per_op"],
-                worker_rss_mib=figures[2]["worker_rss_mib"],
+                page_us=_middle(figures["page"], "server_us_per_op"),
+                put_us=_middle(figures["put"], "server_us_per_op"),
+                head_us=_middle(figures["head"], "server_us_per_op"),
+                worker_rss_mib=_middle(figures["head"], "worker_rss_mib"),
             )
+
+
+def _loads(generator: Generator, count: int) -> tuple[Load, Load, Load]:
+    """A page in the middle; puts and heads of objects that do have files, there too."""
+    middle = f"obj-{(count - _PAGE) // 2:08d}"
+    read = Objects(bucket=KEYS_BUCKET, prefix=f"{middle}-read/", count=_READ, size=4 * KIB)
+    generator.fill(read)
+    page = Load(
+        work="page",
+        clients=1,
+        prefix="",
+        bucket=KEYS_BUCKET,
+        more={"after": middle, "listed": str(_PAGE)},
+    )
+    put = Load(
+        work="put",
+        clients=16,
+        prefix=f"{middle}-new/",
+        bucket=KEYS_BUCKET,
+        size=4 * KIB,
+        fresh=True,
+    )
+    head = Load(work="head", clients=16, prefix=read.prefix, bucket=KEYS_BUCKET, objects=_READ)
+    return page, put, head
+
+
+def _run(generator: Generator, load: Load, terms: Terms, turn: int) -> Mapping[str, Any]:
+    found = generator.run(load, seconds=terms.seconds, warm=_WARM_S, label=str(turn))
+    if found["errors"]:
+        raise KeysError(f"{load.work}: {'; '.join(found['first_errors'])}")
+    return found
+
+
+def _middle(rounds: Sequence[Mapping[str, Any]], name: str) -> float:
+    middle: float = median(each[name] for each in rounds)
+    return middle
 
 
 def files_of(directory: Path) -> Files:

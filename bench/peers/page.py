@@ -15,6 +15,13 @@ _COLUMNS = ("versitygw", "minio", "rclone", "s3proxy", "nginx")
 def tables(summary: Summary) -> str:
     """All that was measured."""
     parts = [_bars(summary), _processor(summary), _rates(summary), _durability(summary)]
+    others = summary.others
+    if others is not None:
+        parts.insert(
+            0,
+            "While this was measured, the rest of the machine (not the server, not the load) used "
+            f"{_number(others)} % of one processor, as the median of all samples.",
+        )
     notes = _notes(summary)
     if notes:
         parts.append("What failed or fell short:\n\n" + "\n".join(f"- {note}" for note in notes))

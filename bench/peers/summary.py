@@ -50,6 +50,17 @@ class Summary:
         there = {row for row, _ in self._samples}
         return [row for name, row in ROWS.items() if name in there]
 
+    @property
+    def others(self) -> float | None:
+        """What else used the machine: the median of all samples, 100 is one processor."""
+        values = [
+            sample.other_cpu_percent
+            for taken in self._samples.values()
+            for sample in taken
+            if sample.other_cpu_percent is not None
+        ]
+        return median(values) if values else None
+
     def samples(self, row: str, server: str) -> Sequence[Sample]:
         """All rounds, those with errors too."""
         return self._samples.get((row, server), ())

@@ -47,6 +47,15 @@ def test_a_figure_is_the_median_of_its_rounds_with_the_least_and_the_most() -> N
     assert summary.spread("get-4k", "minio", CPU) is None
 
 
+def test_what_else_ran_is_told() -> None:
+    taken = [
+        Sample(row="get-4k", server=name, round=1, durability="", ops=1, other_cpu_percent=used)
+        for name, used in (("s3front", 10.0), ("minio", 30.0), ("rclone", 90.0))
+    ]
+    assert "used 30 % of one processor" in tables(Summary(taken))
+    assert "of one processor" not in tables(Summary(samples("get-4k", "s3front", 60)))
+
+
 def test_a_round_with_errors_does_not_count() -> None:
     taken = samples("get-4k", "s3front", 60, 40)
     failed = Sample(

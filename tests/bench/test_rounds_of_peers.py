@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,16 @@ def test_a_server_that_is_held_does_not_run(listener: Running) -> None:
     assert state() in "RS"
 
 
-def test_a_held_server_is_stopped_and_its_directory_removed() -> None:
-    with running(LISTENING, Path(sys.executable), None) as server:
+def test_a_held_server_can_end_as_it_likes(tmp_path: Path) -> None:
+    mark = tmp_path / "ended"
+    goodbye = f"import signal; signal.signal(15, lambda *_: (open({str(mark)!r}, 'w'), 1 / 0))\n"
+    polite = replace(
+        LISTENING,
+        command=lambda place: [sys.executable, "-c", goodbye + LISTENER, str(place.port)],
+    )
+    with running(polite, Path(sys.executable), None) as server:
         server.hold()
+    assert mark.exists()
     assert not tree(server.pid)
     assert not server.place.directory.exists()
 
