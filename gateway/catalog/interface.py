@@ -21,10 +21,7 @@ itself goes when that is durable too, lest a power cut brings back bytes that no
 
 import abc
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
-from backends.interface import Fingerprint, Glance
 from gateway.catalog.outside import (
     Absence,
     Adoption,
@@ -37,6 +34,7 @@ from gateway.catalog.outside import (
 from gateway.catalog.records import (
     ALWAYS,
     Bucket,
+    Claim,
     Completed,
     Condition,
     Entry,
@@ -47,31 +45,6 @@ from gateway.catalog.records import (
     Upload,
     Version,
 )
-
-
-class Placing(Protocol):
-    """The verbs of ``backends.interface.Storage`` that a commit calls. All block briefly."""
-
-    def check(self) -> None: ...
-    def claim(self, path: str) -> str: ...
-    def prepare(self, path: str) -> bool: ...
-    def place(self, name: str, path: str) -> bool: ...
-    def remove(self, path: str, *, only_if: Fingerprint | None) -> bool: ...
-    def drop_staged(self, name: str) -> None: ...
-    def force_removed(self, paths: Sequence[str]) -> None: ...
-    def make_folder(self, name: str) -> None: ...
-    def drop_folder(self, name: str) -> None: ...
-    def glance(self, path: str) -> Glance: ...
-    def glance_staged(self, name: str) -> Glance: ...
-    def certain(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """Where an attempt at a part may write: at ``offset`` of the upload's shared staged file, or
-    (None) to a staged file of its own."""
-
-    offset: int | None
 
 
 class Catalog(abc.ABC):
@@ -391,32 +364,3 @@ class Catalog(abc.ABC):
     async def forget_missing(self, *, before_ns: int) -> int:
         """Drop what is kept of missing objects that others made and nobody gave metadata or tags,
         missing since before that time; returns how many."""
-
-
-def shadow_path(staged: str) -> str:
-    """The path of our own for staged bytes that cannot have their natural one.
-
-    Fixed length for our staged names, unique as they are, never reused.
-    """
-    return f".s3front/o/{staged[-2:]}/{staged}"
-
-
-def upload_file(upload_id: str) -> str:
-    """Staged name of the file in which an upload's parts lie in place."""
-    return f"upload-{upload_id}"
-
-
-def part_file(upload_id: str, number: int, attempt: str) -> str:
-    """Staged name of a part that has its own file."""
-    return f"part-{upload_id}-{number}-{attempt}"
-
-
-__all__ = [
-    "Catalog",
-    "Claim",
-    "Location",
-    "Placing",
-    "part_file",
-    "shadow_path",
-    "upload_file",
-]

@@ -212,3 +212,11 @@ class Finding:
     sequence: int | None = None
     first_ns: int
     last_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Where an attempt at a part may write: at ``offset`` of the upload's shared staged file, or
+    (None) to a staged file of its own."""
+
+    offset: int | None

@@ -14,7 +14,8 @@ import structlog
 from backends.errors import Damaged
 from backends.interface import Can, Storage
 from gateway.catalog.errors import NoSuchBucket
-from gateway.catalog.interface import Catalog, part_file, upload_file
+from gateway.catalog.interface import Catalog
+from gateway.catalog.placing import part_file, upload_file
 from gateway.catalog.records import Version
 from gateway.service.description import decode
 

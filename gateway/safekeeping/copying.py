@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from backends.errors import Damaged, NotFound
 from backends.interface import RESERVED, Storage, Stored
-from gateway.catalog.interface import shadow_path
+from gateway.catalog.placing import shadow_path
 from gateway.catalog.records import Bucket, Location, Version
 from gateway.catalog.sqlite.drafting import Draft
 from gateway.catalog.sqlite.ledger import SPELLINGS

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from backends.errors import Damaged, NameRefused, NotFound
 from backends.interface import RESERVED, Can, Fingerprint, Storage
-from gateway.catalog.interface import part_file, shadow_path, upload_file
+from gateway.catalog.placing import part_file, shadow_path, upload_file
 from gateway.catalog.records import Bucket, Location, Part, Upload, Version
 from gateway.catalog.sqlite.drafting import Draft
 from gateway.catalog.sqlite.ledger import SPELLINGS

@@ -9,7 +9,7 @@ from typing import Self
 
 from backends.interface import Can, Staged, Storage
 from gateway.catalog.errors import CatalogError, CatalogUnavailable, NoSuchUpload
-from gateway.catalog.interface import part_file, upload_file
+from gateway.catalog.placing import part_file, upload_file
 from gateway.catalog.records import (
     NULL_VERSION,
     Bucket,

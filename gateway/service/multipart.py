@@ -15,7 +15,7 @@ from gateway.catalog.errors import (
     NoSuchBucket,
     NoSuchUpload,
 )
-from gateway.catalog.interface import part_file, upload_file
+from gateway.catalog.placing import part_file, upload_file
 from gateway.catalog.records import Bucket, Part, Upload
 from gateway.s3 import results
 from gateway.s3.checksums import default_type, require_type

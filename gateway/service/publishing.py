@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from backends.interface import Staged, Storage
 from gateway.catalog.errors import CatalogUnavailable
-from gateway.catalog.interface import shadow_path
+from gateway.catalog.placing import shadow_path
 from gateway.catalog.records import (
     ALWAYS,
     Bucket,

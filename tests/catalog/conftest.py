@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.catalog.interface import Catalog, Placing
+from gateway.catalog.interface import Catalog
+from gateway.catalog.placing import Placing
 from gateway.catalog.records import Bucket
 from gateway.catalog.sqlite import SqliteCatalog
 from tests.catalog.shelf import Shelf

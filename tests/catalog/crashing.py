@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from gateway.catalog.interface import part_file
+from gateway.catalog.placing import part_file
 from gateway.catalog.records import Bucket, Part, Version
 from gateway.catalog.sqlite import SqliteCatalog
 from tests.catalog.files import Files

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from gateway.catalog.errors import BucketExists, BucketNotEmpty, NoSuchBucket, NoSuchUpload
-from gateway.catalog.interface import Catalog, part_file
+from gateway.catalog.interface import Catalog
+from gateway.catalog.placing import part_file
 from gateway.catalog.records import Bucket, Part
 from tests.catalog.shelf import Shelf
 from tests.catalog.versions import new_bucket, new_upload, new_version

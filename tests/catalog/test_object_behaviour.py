@@ -13,7 +13,8 @@ from gateway.catalog.errors import (
     NoSuchBucket,
     NoSuchKey,
 )
-from gateway.catalog.interface import Catalog, shadow_path
+from gateway.catalog.interface import Catalog
+from gateway.catalog.placing import shadow_path
 from gateway.catalog.records import (
     ALWAYS,
     Bucket,

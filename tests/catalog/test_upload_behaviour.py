@@ -6,7 +6,8 @@ import dataclasses
 import pytest
 
 from gateway.catalog.errors import ConditionFailed, NoSuchBucket, NoSuchUpload
-from gateway.catalog.interface import Catalog, part_file, upload_file
+from gateway.catalog.interface import Catalog
+from gateway.catalog.placing import part_file, upload_file
 from gateway.catalog.records import Bucket, Checksum, Completed, Condition, Part, Upload
 from tests.catalog.shelf import Shelf
 from tests.catalog.versions import new_bucket, new_upload, new_version

@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from backends.interface import Fingerprint
-from gateway.catalog.interface import Catalog, shadow_path
+from gateway.catalog.interface import Catalog
+from gateway.catalog.placing import shadow_path
 from gateway.catalog.records import Bucket, Checksum, Location, PartFact, Upload, Version
 from tests.catalog.shelf import Shelf
 

@@ -9,10 +9,10 @@ One file each: ``schema`` the tables, ``connection`` how they are opened, ``file
 may lie, ``lock`` turns between processes, ``generation`` the counter that caches are held against,
 ``ledger`` what a transaction can do, ``committer`` the thread, ``encoding`` rows to records,
 ``locations`` who owns which path, ``buckets``, ``objects``, ``listing``, ``uploads``, ``parts`` the
-statements, ``findings`` what verification found, ``copying`` the whole file, ``catalog`` the
-interface, ``pages`` the checksums of the file, ``wal`` those of its write-ahead log, ``guard`` comparing them
-at each read, ``writing_back`` before they are copied, ``checking`` reading all, ``failures``
-SQLite's errors as ours.
+statements, ``findings`` what verification found, ``copying`` the whole file, ``opening`` what is
+refused, ``catalog`` the interface, ``pages`` the checksums of the file, ``wal`` those of its
+write-ahead log, ``guard`` comparing them at each read, ``writing_back`` before they are copied,
+``checking`` reading all, ``failures`` SQLite's errors as ours.
 """
 
 from gateway.catalog.sqlite import pages

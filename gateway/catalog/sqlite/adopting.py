@@ -7,8 +7,8 @@ from apsw import Connection
 
 from backends.interface import Fingerprint
 from gateway.catalog.errors import CatalogUnavailable
-from gateway.catalog.interface import Placing
 from gateway.catalog.outside import UNDIGESTED, Adoption, Found, Lying
+from gateway.catalog.placing import Placing
 from gateway.catalog.records import Bucket, Location, Version
 from gateway.catalog.sqlite import digests, locations, missing
 from gateway.catalog.sqlite.encoding import version_of

@@ -12,8 +12,8 @@ import apsw
 import structlog
 from apsw import Connection
 
-from gateway.catalog.errors import CatalogDamaged, CatalogError, CatalogUnavailable
-from gateway.catalog.interface import Catalog, Claim, Placing
+from gateway.catalog.errors import CatalogError, CatalogUnavailable
+from gateway.catalog.interface import Catalog
 from gateway.catalog.outside import (
     Absence,
     Adoption,
@@ -23,9 +23,11 @@ from gateway.catalog.outside import (
     MissingLimit,
     Undigested,
 )
+from gateway.catalog.placing import Placing
 from gateway.catalog.records import (
     ALWAYS,
     Bucket,
+    Claim,
     Completed,
     Condition,
     Entry,
@@ -40,27 +42,21 @@ from gateway.catalog.sqlite import (
     adopting,
     buckets,
     checking,
-    connection,
     copying,
     digests,
     listing,
     locations,
     missing,
     objects,
-    pages,
     parts,
-    schema,
     uploads,
-    wal,
 )
 from gateway.catalog.sqlite import findings as finding_rows
 from gateway.catalog.sqlite.committer import Committer
-from gateway.catalog.sqlite.failures import failure, is_damage
-from gateway.catalog.sqlite.filesystem import refuse_network
-from gateway.catalog.sqlite.generation import Generation
-from gateway.catalog.sqlite.guard import Guard
+from gateway.catalog.sqlite.failures import failure
 from gateway.catalog.sqlite.ledger import Ledger, Transaction
 from gateway.catalog.sqlite.lock import FairLock
+from gateway.catalog.sqlite.opening import Opened, open_files
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -93,14 +89,14 @@ class SqliteCatalog(Catalog):
         self._committer = Committer(self._open_files)
         self._reader: Connection | None = None
         self._cache: buckets.BucketCache | None = None
-        self._opened: tuple[Connection, Generation] | None = None
+        self._opened: Opened | None = None
 
     async def open(self) -> None:
         """CatalogUnavailable, with cause and fix, if it cannot be used."""
         await self._committer.start()
         if self._opened is not None:
-            self._reader, generation = self._opened
-            self._cache = buckets.BucketCache(generation)
+            self._reader = self._opened.reader
+            self._cache = buckets.BucketCache(self._opened.ledger.generation)
 
     async def aclose(self) -> None:
         await self._committer.finish()
@@ -394,73 +390,6 @@ class SqliteCatalog(Catalog):
 
     def _open_files(self) -> tuple[FairLock, Ledger]:
         """In the committer's thread."""
-        with contextlib.ExitStack() as undo:
-            try:
-                refuse_network(self._path)
-                lock = FairLock(self._path)
-                undo.callback(lock.close)
-                generation = self._shared(undo)
-                with lock:
-                    guard = Guard(self._path)
-                    _refuse_known_damage(generation, guard)
-                    writer = connection.open_writer(self._path, durable=self._durable, guard=guard)
-                    undo.callback(writer.close)
-                    schema.migrate(writer)
-                    reader = connection.open_reader(self._path, guard)
-                    undo.callback(reader.close)
-                    _mark_checked(writer)
-                    generation.begin()
-                    generation.end()
-            except (OSError, apsw.Error) as error:
-                if is_damage(error):
-                    raise failure("opening it", error) from error
-                raise CatalogUnavailable(
-                    f"{str(self._path)!r} cannot be opened: {error}"
-                ) from error
-            undo.pop_all()
-        self._opened = reader, generation
-        return lock, Ledger(writer, self._placings, generation, guard)
-
-    def _shared(self, undo: contextlib.ExitStack) -> Generation:
-        library = connection.library()
-        alone = library < connection.FIXED
-        try:
-            generation = Generation(self._path, alone=alone)
-        except CatalogError as error:
-            found, fixed = (".".join(map(str, v)) for v in (library, connection.FIXED))
-            raise CatalogUnavailable(
-                f"{error}, and SQLite {found} can corrupt a file that several processes write"
-                f" (the WAL-reset bug, mended in {fixed}): run one worker, or upgrade apsw to"
-                f" {fixed} or later"
-                if alone
-                else f"{error} alone, with a SQLite older than {fixed}: stop it, or upgrade its apsw"
-            ) from None
-        undo.callback(generation.close)
-        return generation
-
-
-def _refuse_known_damage(generation: Generation, guard: Guard) -> None:
-    """What was found in this very log before a restart."""
-    if generation.damaged_log:
-        if generation.damaged_log == wal.salts_of(guard.log):
-            raise CatalogDamaged(
-                f"the write-ahead log {str(guard.log)!r} was found not to be what was written. Look at "
-                "the disk, then make a new catalog of what the stored bytes say of themselves: "
-                "s3front rebuild"
-            )
-        generation.damaged_log = 0
-
-
-def _mark_checked(writer: Connection) -> None:
-    """Remember that the pages have checksums: their head could be damaged so as to deny it."""
-    marked = writer.execute("SELECT value FROM meta WHERE name = 'pages'").get == "checked"
-    checked = pages.are_checked(writer)
-    if checked and not marked:
-        writer.execute("INSERT INTO meta VALUES('pages', 'checked')")
-    elif marked and not checked:
-        raise CatalogDamaged("the head of the catalog's file is not what was written")
-    elif not checked and writer.open_vfs == pages.CHECKING:
-        _log.warning(
-            "the catalog's pages have no checksums: an earlier version made it",
-            fix="stop the server and run: s3front check --repair",
-        )
+        opened = open_files(self._path, self._placings, durable=self._durable)
+        self._opened = opened
+        return opened.lock, opened.ledger

@@ -10,7 +10,7 @@ from apsw import Connection
 
 from backends.errors import StorageError
 from gateway.catalog.errors import CatalogDamaged, NoSuchBucket
-from gateway.catalog.interface import Placing
+from gateway.catalog.placing import Placing
 from gateway.catalog.records import Bucket
 from gateway.catalog.sqlite import wal
 from gateway.catalog.sqlite.generation import Generation

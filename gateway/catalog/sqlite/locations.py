@@ -10,7 +10,7 @@ from apsw import Connection
 from backends.errors import StorageError, Unsupported
 from backends.interface import Fingerprint, Nature
 from gateway.catalog.errors import CatalogUnavailable
-from gateway.catalog.interface import Placing, shadow_path
+from gateway.catalog.placing import Placing, shadow_path
 from gateway.catalog.records import Location
 from gateway.catalog.sqlite.ledger import Gone, Ledger, Transaction
 

@@ -7,8 +7,8 @@ from apsw import Connection
 
 from backends.interface import Nature
 from gateway.catalog.errors import TooManyMissing
-from gateway.catalog.interface import Placing
 from gateway.catalog.outside import Absence, MissingLimit
+from gateway.catalog.placing import Placing
 from gateway.catalog.records import Bucket, Location, Version
 from gateway.catalog.sqlite.encoding import VERSION_COLUMNS, location_of, version_of
 from gateway.catalog.sqlite.ledger import Transaction

@@ -6,8 +6,8 @@ from typing import Any
 from apsw import Connection
 
 from gateway.catalog.errors import NoSuchUpload
-from gateway.catalog.interface import Claim, part_file
-from gateway.catalog.records import Part
+from gateway.catalog.placing import part_file
+from gateway.catalog.records import Claim, Part
 from gateway.catalog.sqlite import uploads
 from gateway.catalog.sqlite.ledger import Transaction
 

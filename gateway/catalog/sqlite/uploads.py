@@ -8,7 +8,7 @@ from typing import Any
 from apsw import Connection
 
 from gateway.catalog.errors import NoSuchBucket, NoSuchUpload
-from gateway.catalog.interface import part_file, upload_file
+from gateway.catalog.placing import part_file, upload_file
 from gateway.catalog.records import Bucket, Completed, Upload, Version
 from gateway.catalog.sqlite.encoding import checksum_of, packed, unpacked
 from gateway.catalog.sqlite.ledger import Transaction
