@@ -114,6 +114,22 @@ async def test_what_a_reader_finds_stops_the_writers_of_all_processes(tmp_path: 
                 await catalog.publish(bucket, new_version(bucket, "key-9999"))
 
 
+async def test_a_log_that_somebody_removed_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "catalog.db"
+    async with opened(path) as catalog:
+        bucket, _ = await filled(catalog)
+        before = path.read_bytes()
+        wal.log_of(path).unlink()
+        write_back_next(monkeypatch, catalog)
+        with contextlib.suppress(CatalogDamaged):
+            await catalog.publish(bucket, new_version(bucket, "key-9998"))
+        with pytest.raises(CatalogDamaged, match="s3front rebuild"):
+            await catalog.publish(bucket, new_version(bucket, "key-9999"))
+        assert path.read_bytes() == before
+
+
 async def test_damage_of_what_is_replaced_goes_with_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,7 +89,7 @@ class Ledger:
         lost in a crash, and what is copied from it could be wrong. Tells the other processes."""
         if self.guard.damage and not self.generation.damaged_log:
             self.generation.damaged_log = wal.salts_of(self.guard.log)
-        if self.generation.damaged_log:
+        if self.guard.damage or self.generation.damaged_log:
             raise CatalogDamaged(
                 f"{self.guard.damage or 'the write-ahead log is not what was written'}: nothing more "
                 "is written to the catalog, since it would be lost in a crash. Look at the disk, stop "
