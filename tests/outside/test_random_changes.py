@@ -17,7 +17,8 @@ from tests.live.server import Live
 from tests.outside.waiting import until
 from tests.seeds import seed
 
-ROUNDS = 12
+FEW, MANY = 4, 40
+"""Rounds of ``make test``, and of ``make soak``."""
 CHANGES = 25
 NAMES = ["a", "b", "c.txt", "d/a", "d/b", "d/e/a", "f/x"]
 
@@ -176,16 +177,24 @@ def settle(live: Live, bucket: str, folder: Path, what: str) -> None:
         pytest.fail(f"{wrong}: {what}")
 
 
-@pytest.mark.soak
+def change_and_compare(live: Live, bucket: str, folder: Path, apart: Path, *, rounds: int) -> None:
+    drawn = seed("random changes")
+    apart.mkdir()
+    hand = Hand(live.client, bucket, folder, apart, drawn)
+    for _ in range(int(os.environ.get("S3FRONT_TEST_ROUNDS") or rounds)):
+        for _ in range(CHANGES):
+            hand.change()
+        settle(live, bucket, folder, f"seed {drawn} after {hand.done}")
+
+
 @pytest.mark.timeout(300)
 def test_in_the_end_all_that_is_there_is_shown(
     live: Live, bucket: str, folder: Path, tmp_path: Path
 ) -> None:
-    drawn = seed("random changes")
-    apart = tmp_path / "apart"
-    apart.mkdir()
-    hand = Hand(live.client, bucket, folder, apart, drawn)
-    for _ in range(int(os.environ.get("S3FRONT_TEST_ROUNDS") or ROUNDS)):
-        for _ in range(CHANGES):
-            hand.change()
-        settle(live, bucket, folder, f"seed {drawn} after {hand.done}")
+    change_and_compare(live, bucket, folder, tmp_path / "apart", rounds=FEW)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_it_is_so_for_long(live: Live, bucket: str, folder: Path, tmp_path: Path) -> None:
+    change_and_compare(live, bucket, folder, tmp_path / "apart", rounds=MANY)
