@@ -76,6 +76,7 @@ Rows; a beginning like put-1m or rate means all that begin so:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Measure nothing: the tables of the samples in this file, or in several.",
 )
+@click.option("--note", help="What a reader of the tables must know of the run; shown with them.")
 @click.option("--build", is_flag=True, help="Get the servers and stop.")
 def peers(
     *,
@@ -87,6 +88,7 @@ def peers(
     file: Path | None,
     write: Path | None,
     earlier: Sequence[Path],
+    note: str | None,
     build: bool,
 ) -> None:
     """Measure S3front and other servers on the same work, in interleaved rounds.
@@ -95,7 +97,7 @@ def peers(
     lines, then tables in Markdown. Exit code 1 if an answer of S3front was not as it must be.
     """
     if earlier:
-        _shown(*read(earlier), write)
+        _shown(*read(earlier), note, write)
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen_rows = _chosen(rows, list(ROWS), "--row")
@@ -121,14 +123,17 @@ def peers(
         about={**about_machine(ROOT), "peers": _versions(terms.kinds), **missing},
     )
     samples = _samples(terms, chosen_rows, run, file)
-    _shown([run], samples, write)
+    _shown([run], samples, note, write)
     ours = {row.ours for row in ROWS.values()}
     if any(sample.errors for sample in samples if sample.server in ours):
         raise SystemExit(1)
 
 
-def _shown(runs: Sequence[Run], samples: Sequence[Sample], page: Path | None) -> None:
-    text = f"{headings(runs)}\n\n{tables(Summary(samples))}"
+def _shown(
+    runs: Sequence[Run], samples: Sequence[Sample], note: str | None, page: Path | None
+) -> None:
+    parts = [headings(runs), note, tables(Summary(samples))]
+    text = "\n\n".join(part for part in parts if part)
     print(text)
     if page is not None:
         put_into(page, "peers", text)

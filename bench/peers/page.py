@@ -152,7 +152,7 @@ def _notes(summary: Summary) -> list[str]:
                 text for sample in summary.samples(row.name, server) for text in sample.first_errors
             }
             if texts:
-                words = " ".join(min(texts).split())[:200]
+                words = "; ".join(" ".join(text.split())[:200] for text in sorted(texts)[:3])
                 found.append(f"`{row.name}`, {KINDS[server].shown}: {words}")
     return found
 

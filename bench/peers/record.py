@@ -45,10 +45,16 @@ def _sample(fields: dict[str, Any]) -> Sample:
 
 
 def headings(runs: Sequence[Run]) -> str:
-    """Each run's command and time, and once for all that share it what they ran on."""
-    shown = []
-    for place, run in enumerate(runs):
-        following = runs[place + 1 :]
-        about = {} if following and following[0].about == run.about else run.about
-        shown.append(heading(run.command, about, run.began))
+    """The command and time of each run, and once for all that share it what they ran on."""
+    shown: list[str] = []
+    grouped: list[list[Run]] = []
+    for run in runs:
+        same = next((group for group in grouped if group[0].about == run.about), None)
+        if same is None:
+            grouped.append([run])
+        else:
+            same.append(run)
+    for group in grouped:
+        shown += [heading(run.command, {}, run.began) for run in group[:-1]]
+        shown.append(heading(group[-1].command, group[-1].about, group[-1].began))
     return "\n\n".join(shown)

@@ -135,16 +135,22 @@ def test_a_run_comes_back_from_its_lines(tmp_path: Path) -> None:
     file = tmp_path / "lines"
     file.write_text("\n".join([RUN.line(), *(each.line() for each in taken)]))
     assert read([file]) == ([RUN], taken)
-    done = CliRunner().invoke(peers, ["--from", str(file), "--from", str(file)])
+    done = CliRunner().invoke(
+        peers, ["--from", str(file), "--from", str(file), "--note", "A word."]
+    )
     assert done.exit_code == 0
     assert "50 µs (40–60)" in done.output
     assert done.output.count("Run of 2026-01-02 03:04 UTC: `python -m bench.peers`") == 2
     assert done.output.count("- S3front: abc") == 1
+    assert "\n\nA word.\n\n" in done.output
 
 
 def test_runs_on_other_commits_say_so() -> None:
     other = replace(RUN, about={"S3front": "def"})
-    assert headings([RUN, other]).count("- S3front:") == 2
+    shown = headings([RUN, other, RUN])
+    assert shown.count("Run of") == 3
+    assert shown.count("- S3front:") == 2
+    assert shown.index("- S3front: abc") < shown.index("- S3front: def")
 
 
 @pytest.mark.parametrize("words", [["--row", "get-5k"], ["--server", "garage"]])
