@@ -178,7 +178,7 @@ class Staged(abc.ABC):
 
     Used by one task at a time. Exactly one of ``seal``, ``keep`` or ``discard`` ends it; all three
     release the descriptor. A ``seal`` or ``keep`` that fails or is cancelled discards. After a
-    ``write`` or ``copy`` that failed or was cancelled only ``discard`` is left: the others raise
+    ``write``, ``take`` or ``copy`` that failed or was cancelled only ``discard`` is left: the others raise
     Damaged. ``discard`` may be called at any time and again; after ``seal`` it removes the staged
     bytes. One that is not exclusive never removes them: they belong to all who write into them,
     and ``Storage.drop_staged`` is for whoever knows that none does.
@@ -189,6 +189,14 @@ class Staged(abc.ABC):
     @abc.abstractmethod
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append at the current offset. Raises Full, Denied or Unavailable."""
+
+    @abc.abstractmethod
+    async def take(self, give: Callable[[], Sequence[bytes | memoryview]], size: int) -> None:
+        """Append what ``give`` returns: some ``size`` bytes or fewer, in as few steps as can be.
+
+        Where so many bytes are written in a thread, it is called in that thread: what is computed
+        of them there costs no hop of its own. What it raises is raised, and nothing is written.
+        """
 
     @abc.abstractmethod
     async def copy(self, source: Content) -> None:
@@ -298,12 +306,15 @@ class Storage(abc.ABC):
         """
         raise Unsupported("natural names")
 
-    def stage(self, name: str, *, offset: int = 0, exclusive: bool = True) -> Staged:
-        """Begin writing staged bytes under ``name`` at ``offset``.
+    def stage(
+        self, name: str, *, offset: int = 0, exclusive: bool = True, size: int | None = None
+    ) -> Staged:
+        """Begin writing staged bytes under ``name`` at ``offset``; ``size`` of them, if that is known.
 
         A name is 1 to 200 of ``A-Za-z0-9._-`` and begins with a letter or digit. ``exclusive``: it
         must be new, else the first coroutine raises NameRefused. Without it an existing one is written into
-        (Can.PARTS_IN_PLACE). Nothing is done before the first coroutine is awaited.
+        (Can.PARTS_IN_PLACE). Nothing is done before the first coroutine is awaited. ``size`` promises
+        nothing: room may be made for it, and Full said early.
         """
         raise Unsupported("staging")
 

@@ -4,6 +4,7 @@ It confuses no names and loses all when the process ends, but keeps the tree rul
 (nothing under ``a`` while ``a`` holds bytes), so that whoever relies on ``prepare`` is tested.
 """
 
+import asyncio
 import secrets
 import threading
 import time
@@ -192,7 +193,9 @@ class MemoryStorage(Storage):
     def natural(self, bucket: str, key: str) -> str | None:
         return naming.natural(bucket, key, self.limits)
 
-    def stage(self, name: str, *, offset: int = 0, exclusive: bool = True) -> Staged:
+    def stage(
+        self, name: str, *, offset: int = 0, exclusive: bool = True, size: int | None = None
+    ) -> Staged:
         self._check_open()
         return _MemoryStaged(
             self._tree, naming.staged_name(name), offset=offset, exclusive=exclusive
@@ -326,6 +329,14 @@ class _MemoryStaged(Staged):
         view = memoryview(data).cast("B")
         self._tree.put(self._begun(), self._offset, view)
         self._offset += len(view)
+
+    async def take(self, give: Callable[[], Sequence[bytes | memoryview]], size: int) -> None:
+        self._begun()
+        self._torn = True
+        pieces = give() if size <= PIECE else await asyncio.to_thread(give)
+        self._torn = False
+        for piece in pieces:
+            await self.write(piece)
 
     async def copy(self, source: Content) -> None:
         self._begun()

@@ -9,7 +9,7 @@ wrong or truncated body never becomes an object.
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar
@@ -31,6 +31,12 @@ _INLINE = 64 * 1024
 """Pieces up to this many bytes are hashed where they arrive; larger ones in the pool."""
 
 _KIND = "x-amz-content-sha256"
+
+BATCH = 1024 * 1024
+"""Bytes of a body that are handed on at once: a hop to a thread costs as much as hashing 32 KiB."""
+
+Give = Callable[[], Sequence[bytes | memoryview]]
+Take = Callable[[Give, int], Awaitable[None]]
 
 Result = TypeVar("Result")
 
@@ -74,9 +80,9 @@ class _Chunks:
         self._sha256 = hashlib.sha256()
         self.trailer: dict[str, str] = {}
 
-    def feed(self, raw: bytes) -> list[bytes]:
-        """The content in the next bytes of the body. Raises S3Error or Refusal."""
-        content: list[bytes] = []
+    def feed(self, raw: bytes) -> list[bytes | memoryview]:
+        """The content in the next bytes of the body, not copied. Raises S3Error or Refusal."""
+        content: list[bytes | memoryview] = []
         for event in self._decoder.feed(raw):
             match event:
                 case Data(data):
@@ -105,7 +111,7 @@ class _Chunks:
 
 
 class Payload:
-    """The body of one request. Read once: by ``pieces`` or ``document``."""
+    """The body of one request. Read once: by ``send`` or ``document``."""
 
     def __init__(self, request: Request, verified: Verified, pool: Executor) -> None:
         self.pool = pool
@@ -186,17 +192,28 @@ class Payload:
         shown = self._declared.algorithm or self._algorithm
         return {shown: self._digests.value(shown)}
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The content. Ends only if all of it came and all that was said of it is true.
+    async def send(self, take: Take) -> None:
+        """Give all of the content to ``take``. Returns only if all of it came and all that was said of
+        it is true.
 
+        ``take(give, size)`` is to call ``give`` once, in any thread, and to keep what it returns: the
+        content of some ``size`` bytes of the body, hashed as it is asked for and not copied. It is
+        called for up to BATCH bytes at once, or one piece of the body if that is longer.
         Raises S3Error: IncompleteBody, BadDigest, XAmzContentSHA256Mismatch,
         SignatureDoesNotMatch (of a chunk), MalformedTrailerError and others.
         """
         intake = self._intake()
         body = self._request.body
+        raws: list[bytes] = []
+        waiting = 0
         while raw := await body.read():
-            if piece := await _hashed(self.pool, len(raw), partial(intake.feed, raw)):
-                yield piece
+            if waiting and waiting + len(raw) > BATCH:
+                await take(partial(intake.feed, raws), waiting)
+                raws, waiting = [], 0
+            raws.append(raw)
+            waiting += len(raw)
+        if waiting:
+            await take(partial(intake.feed, raws), waiting)
         intake.finish()
 
     async def document(self, most: int, *, checksum_of_body: bool = True) -> bytes:
@@ -211,10 +228,14 @@ class Payload:
         if length is not None and length > most:
             raise S3Error("MaxMessageLengthExceeded")
         content = bytearray()
-        async for piece in self.pieces():
-            content += piece
+
+        async def take(give: Give, size: int) -> None:
+            for piece in await _hashed(self.pool, size, give):
+                content.extend(piece)
             if len(content) > most:
                 raise S3Error("MaxMessageLengthExceeded")
+
+        await self.send(take)
         return bytes(content)
 
     def _length(self) -> int | None:
@@ -261,19 +282,23 @@ class _Intake:
         self._claim = verified.claim
         self._sha256 = hashlib.sha256() if verified.claim.payload is Kind.SIGNED else None
 
-    def feed(self, raw: bytes) -> bytes:
-        """The content in the next raw bytes, in one piece: each costs its receiver a step."""
-        if self._sha256 is not None:
-            self._sha256.update(raw)
+    def feed(self, raws: Sequence[bytes]) -> Sequence[bytes | memoryview]:
+        """The content in the next raw bytes. A piece at a time, while it is in the cache."""
         if self._chunks is None:
-            self._digests.update(raw)
-            return raw
+            for raw in raws:
+                if self._sha256 is not None:
+                    self._sha256.update(raw)
+                self._digests.update(raw)
+            return raws
+        content: list[bytes | memoryview] = []
         try:
-            pieces = self._chunks.feed(raw)
+            for raw in raws:
+                pieces = self._chunks.feed(raw)
+                for piece in pieces:
+                    self._digests.update(piece)
+                content += pieces
         except Refusal as refusal:
             raise s3_refusal(refusal) from None
-        content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._digests.update(content)
         return content
 
     def finish(self) -> None:

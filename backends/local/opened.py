@@ -49,6 +49,7 @@ class Opened:
             attributes=self.attributes,
             stamps=self._stamps,
             durable=durable,
+            exact_times=facts.exact_times,
         )
 
     def described(self, beneath: Beneath, path: str) -> Stored:

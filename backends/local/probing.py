@@ -20,6 +20,7 @@ from backends.naming import OWN, looks_reserved
 IDENTITY = "storage-id"
 """File under RESERVED with the name of the storage for life."""
 
+_ODD_NS = 1_795_706_895_123_456_789
 _FOLDERS = ("staged", OWN, "about", "writers")
 
 
@@ -34,6 +35,8 @@ class Probed:
     folding: Folding
     extended: bool
     """Extended attributes work."""
+    exact_times: bool
+    """Modification times are kept to the nanosecond."""
     limits: Limits
 
 
@@ -78,7 +81,7 @@ def _probe(root: Path, opened: list[int]) -> Probed:
     for folder in _FOLDERS:
         make_directory(reserved, folder, 0o700)
     staged = kept(os.open("staged", READABLE_DIRECTORY, dir_fd=reserved))
-    folding, extended = _behaviour(reserved)
+    folding, extended, exact_times = _behaviour(reserved)
     return Probed(
         root=root_fd,
         reserved=reserved,
@@ -86,6 +89,7 @@ def _probe(root: Path, opened: list[int]) -> Probed:
         identity=_identity(reserved),
         folding=folding,
         extended=extended,
+        exact_times=exact_times,
         limits=Limits(max_segment=min(255, os.fpathconf(root_fd, "PC_NAME_MAX")), max_path=4095),
     )
 
@@ -109,13 +113,13 @@ def _refusal(root: Path, error: OSError) -> Exception:
     return Unavailable(f"{reason}; choose a root where files can be made, renamed and locked")
 
 
-def _behaviour(reserved: int) -> tuple[Folding, bool]:
+def _behaviour(reserved: int) -> tuple[Folding, bool, bool]:
     name = f"probe-{secrets.token_hex(8)}"
     os.mkdir(name, 0o700, dir_fd=reserved)
     try:
         folder = os.open(name, READABLE_DIRECTORY, dir_fd=reserved)
         try:
-            return _folding(folder), _extended(folder)
+            return _folding(folder), _extended(folder), _exact_times(folder)
         finally:
             for left in names_in(folder):
                 os.unlink(left, dir_fd=folder)
@@ -158,6 +162,15 @@ def _extended(folder: int) -> bool:
         return os.getxattr(file, ATTRIBUTE) == b"probe"
     except OSError:
         return False
+    finally:
+        os.close(file)
+
+
+def _exact_times(folder: int) -> bool:
+    file = os.open("time", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        os.utime(file, ns=(_ODD_NS, _ODD_NS))
+        return os.fstat(file).st_mtime_ns == _ODD_NS
     finally:
         os.close(file)
 

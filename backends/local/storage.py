@@ -153,9 +153,17 @@ class LocalStorage(Storage):
 
     # Staging.
 
-    def stage(self, name: str, *, offset: int = 0, exclusive: bool = True) -> Staged:
+    def stage(
+        self, name: str, *, offset: int = 0, exclusive: bool = True, size: int | None = None
+    ) -> Staged:
+        # What is held is written into: whether the path still leads there is asked when it is decided
+        # whose bytes these become.
         return LocalStaged(
-            self._use.workshop, naming.staged_name(name), offset=offset, exclusive=exclusive
+            self._held.workshop,
+            naming.staged_name(name),
+            offset=offset,
+            exclusive=exclusive,
+            size=size,
         )
 
     async def staged(
@@ -235,7 +243,7 @@ class LocalStorage(Storage):
     def place(self, name: str, path: str) -> bool:
         naming.staged_name(name)
         naming.segments(path, self.limits)
-        return self._use.places.place(name, path)
+        return self._held.places.place(name, path)
 
     def remove(self, path: str, *, only_if: Fingerprint | None) -> bool:
         naming.segments(path, self.limits)

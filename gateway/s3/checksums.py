@@ -18,6 +18,8 @@ from awscrt import checksums as crt  # type: ignore[import-untyped]  # has no ty
 
 from gateway.s3.errors import S3Error
 
+Bytes = bytes | memoryview
+
 FULL_OBJECT: Final = "FULL_OBJECT"
 COMPOSITE: Final = "COMPOSITE"
 
@@ -44,7 +46,7 @@ _TYPES: Final = {"CRC32": (COMPOSITE, FULL_OBJECT), "CRC32C": (COMPOSITE, FULL_O
 class Hasher(Protocol):
     """Takes bytes piece by piece."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: Bytes, /) -> None:
         """The next bytes."""
 
     def digest(self) -> bytes:
@@ -56,12 +58,12 @@ class _Crc:
 
     __slots__ = ("_size", "_step", "_value")
 
-    def __init__(self, step: Callable[[bytes, int], int], size: int) -> None:
+    def __init__(self, step: Callable[[Bytes, int], int], size: int) -> None:
         self._step = step
         self._size = size
         self._value = 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: Bytes, /) -> None:
         self._value = self._step(data, self._value)
 
     def digest(self) -> bytes:
@@ -74,7 +76,7 @@ class _XXHash:
     def __init__(self, state: crt.XXHash) -> None:
         self._state = state
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: Bytes, /) -> None:
         self._state.update(data)
 
     def digest(self) -> bytes:
@@ -119,7 +121,7 @@ class Digests:
         self._read: dict[str, bytes] = {}
         self.size = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: Bytes) -> None:
         """The next bytes."""
         self.size += len(data)
         for each in self._hashers:

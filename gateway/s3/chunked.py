@@ -47,9 +47,10 @@ class ChunkStart(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Content of the current chunk; as much of it as was there."""
+    """Content of the current chunk; as much of it as was there. Not copied: a view of what was fed,
+    or that itself."""
 
-    data: bytes
+    data: bytes | memoryview
 
 
 class ChunkEnd(NamedTuple):
@@ -212,7 +213,7 @@ class Decoder:
         stop = min(position + self._left, len(piece))
         self._left -= stop - position
         whole = stop - position == len(piece)
-        self._events.append(Data(piece if whole else piece[position:stop]))
+        self._events.append(Data(piece if whole else memoryview(piece)[position:stop]))
         if not self._left:
             self._step = self._data_end
         return stop

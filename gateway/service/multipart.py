@@ -84,8 +84,7 @@ async def upload_part(context: Context, input: UploadPart) -> results.UploadPart
     size = payload.require_length(context.services.bounds.put)
     payload.declare_part(upload.checksum_algorithm, upload.checksum_type)
     async with PartWriter(context, bucket, upload, input.part_number, size) as writer:
-        async for piece in payload.pieces():
-            await writer.staged.write(piece)
+        await payload.send(writer.staged.take)
         part = await writer.record(etag=payload.md5, checksum=payload.checksum)
     return results.UploadPartResult(e_tag=part.etag, checksums=payload.shown_checksums)
 
@@ -131,10 +130,12 @@ class PartWriter:
             )
             self._offset = claim.offset
         if self._offset is None:
-            self.staged = self._storage.stage(part_file(upload.id, self._number, self._attempt))
+            self.staged = self._storage.stage(
+                part_file(upload.id, self._number, self._attempt), size=self._size
+            )
         else:
             self.staged = self._storage.stage(
-                upload_file(upload.id), offset=self._offset, exclusive=False
+                upload_file(upload.id), offset=self._offset, exclusive=False, size=self._size
             )
         return self
 

@@ -44,14 +44,13 @@ async def put_object(context: Context, input: PutObject) -> PutObjectResult:
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     condition = write_condition(input.if_match, input.if_none_match)
     payload = context.payload
-    payload.require_length(context.services.bounds.put)
+    length = payload.require_length(context.services.bounds.put)
     payload.declare()
     await refuse_early(context, bucket, input.key, condition)
     storage = context.storage(bucket.storage)
-    staged = stage_new(context.services, storage)
+    staged = stage_new(context.services, storage, size=length)
     try:
-        async for piece in payload.pieces():
-            await staged.write(piece)
+        await payload.send(staged.take)
     except BaseException:
         await staged.discard()
         raise

@@ -36,9 +36,10 @@ class Facts:
     parts: Sequence[PartFact] = ()
 
 
-def stage_new(services: Services, storage: Storage) -> Staged:
-    """A staged writer under a new name that tells which process made it."""
-    return storage.stage(f"put-{services.process}-{services.new_id()}")
+def stage_new(services: Services, storage: Storage, *, size: int | None = None) -> Staged:
+    """A staged writer under a new name that tells which process made it; of ``size`` bytes, if that
+    is known."""
+    return storage.stage(f"put-{services.process}-{services.new_id()}", size=size)
 
 
 async def publish(

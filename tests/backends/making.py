@@ -18,9 +18,11 @@ Make = Callable[[Path, pytest.MonkeyPatch], Storage]
 
 
 def make_plain_local(root: Path, patch: pytest.MonkeyPatch) -> Storage:
-    """As on a system without openat2, extended attributes and copy_file_range, not durable."""
+    """As on a system without openat2, extended attributes, exact times and copy_file_range, not
+    durable."""
     patch.setattr(opened, "best_open", lambda _: open_components)
     patch.setattr(probing, "_extended", lambda _: False)
+    patch.setattr(probing, "_exact_times", lambda _: False)
     patch.delattr(os, "copy_file_range", raising=False)
     storage = LocalStorage(root=root, durable=False)
     storage.can &= ~Can.KERNEL_COPY

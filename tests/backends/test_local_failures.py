@@ -1,13 +1,15 @@
 """Refusals of the operating system, as the closed set of errors; and nothing left behind."""
 
 import asyncio
+import ctypes
 import errno
 import os
 import resource
 import shutil
+import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from backends.errors import (
     StorageError,
     Unavailable,
 )
-from backends.local import staging
+from backends.local import making_room, staging
 from backends.local.faults import translated
 from backends.local.storage import LocalStorage
 from tests.backends.making import body, bytes_at, drained, paths, sealed
@@ -84,6 +86,44 @@ async def test_a_write_that_does_not_fit_is_full_and_leaves_nothing(local: Local
     assert local.staged_names() == []
     assert await local.stat("b/k") == before
     assert await bytes_at(local, "b/k") == b"old"
+
+
+def _allotting_fails(number: int) -> Callable[[int, int, int, int], int]:
+    def fail(_file: int, _mode: int, _offset: int, _size: int) -> int:
+        ctypes.set_errno(number)
+        return -1
+
+    return fail
+
+
+async def test_bytes_that_will_not_fit_are_full_before_they_come(
+    local: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making_room, "_fallocate", _allotting_fails(errno.ENOSPC))
+    staged = local.stage("put-1", size=2 * 1024**2)
+    with pytest.raises(Full):
+        await staged.take(lambda: [b"first"], 5)
+    assert (root / ".s3front/staged/put-1").read_bytes() == b""
+    await staged.discard()
+    assert local.staged_names() == []
+
+
+async def test_where_no_room_can_be_made_bytes_are_written_without(
+    local: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making_room, "_fallocate", _allotting_fails(errno.EOPNOTSUPP))
+    staged = local.stage("put-1", size=2 * 1024**2)
+    await staged.take(lambda: [b"first"], 5)
+    assert (await staged.seal(lambda _: b"", size=5)).size == 5
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fallocate is Linux's")
+async def test_room_is_made_for_bytes_that_are_to_come(local: LocalStorage, root: Path) -> None:
+    staged = local.stage("put-1", size=2 * 1024**2)
+    await staged.take(lambda: [b"first"], 5)
+    found = (root / ".s3front/staged/put-1").stat()
+    assert (found.st_size, found.st_blocks * 512 >= 2 * 1024**2) == (5, True)
+    await staged.discard()
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ async def test_folding_is_found_out(root: Path, monkeypatch: pytest.MonkeyPatch,
     assert probing._folding(-1) == wanted
 
     monkeypatch.setattr(probing, "names_in", real_names)
-    monkeypatch.setattr(probing, "_behaviour", lambda _: (wanted, True))
+    monkeypatch.setattr(probing, "_behaviour", lambda _: (wanted, True, True))
     storage = LocalStorage(root=root)
     await storage.open()
     try:

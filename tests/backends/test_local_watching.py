@@ -14,6 +14,7 @@ from backends.interface import Change, Nature, What
 from backends.local import inotify, sighting, watching
 from backends.local.inotify import Event, Inotify
 from backends.local.storage import LocalStorage
+from tests.backends.making import sealed
 from tests.backends.test_watching_behaviour import EVERYTHING, Told
 from tests.backends.test_watching_behaviour import watching as watched
 
@@ -178,14 +179,18 @@ async def test_another_directory_under_the_roots_name_is_not_used(
         lambda: local.glance("b/k"),
         lambda: local.examine("b/k"),
         lambda: local.prepare("b/k"),
-        lambda: local.place("put-1", "b/k"),
-        lambda: local.stage("put-1"),
+        lambda: local.remove("b/k", only_if=None),
     ):
         with pytest.raises(Unavailable, match="not the directory that was opened"):
             verb()
+    # What is on its way goes where it was bound for.
+    await sealed(local, "put-1", b"data")
+    assert local.place("put-1", "b/k")
+    assert [entry.name for entry in root.iterdir()] == []
     root.rmdir()
     (root.parent / "elsewhere").rename(root)
     local.check()
+    assert (root / "b" / "k").read_bytes() == b"data"
 
 
 async def test_without_its_identity_absence_is_not_certain(local: LocalStorage, root: Path) -> None:

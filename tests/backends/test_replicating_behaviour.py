@@ -75,7 +75,6 @@ async def test_a_file_system_without_exact_times_is_refused(
     storage = LocalStorage(root=tmp_path / "one", durable=False)
     other = LocalStorage(root=tmp_path / "other", durable=False)
     await storage.open()
-    await other.open()
     fingerprint = await _stored(storage, b"data")
     content = await storage.read("b/k", only_if=fingerprint)
     utime = os.utime
@@ -84,6 +83,7 @@ async def test_a_file_system_without_exact_times_is_refused(
         utime(file, ns=(ns[0] // 10**9 * 10**9, ns[1] // 10**9 * 10**9))
 
     monkeypatch.setattr("backends.local.staging.os.utime", coarse)
+    await other.open()
     with pytest.raises(Unsupported, match="modification times in nanoseconds"):
         await other.replicate(content, "put-copy", b"")
     await content.aclose()

@@ -38,6 +38,58 @@ async def test_staged_bytes_are_sealed_then_placed(storage: Storage) -> None:
     assert await drained(await storage.read("b/dir/k", only_if=fingerprint)) == LONG
 
 
+@pytest.mark.parametrize("length", [0, 1, 5000, len(LONG)])
+async def test_what_is_taken_is_appended_in_order(storage: Storage, length: int) -> None:
+    view = memoryview(LONG)[:length]
+    views = [view[at : at + 8192] for at in range(0, length, 8192)]
+    cut = [bytes(piece) for piece in views]
+    staged = storage.stage("put-1", size=length * 2 + 4)
+    await staged.write(b"<")
+    await staged.take(lambda: [b"", *views, b""], length)
+    await staged.take(lambda: [b"|"], 1)
+    await staged.take(list, 0)
+    await staged.take(lambda: cut, length)
+    await staged.write(b">>")
+    of = await staged.seal(lambda _: b"about", size=length * 2 + 4)
+    whole = b"<" + LONG[:length] + b"|" + LONG[:length] + b">>"
+    assert await drained(await storage.staged("put-1", only_if=of)) == whole
+
+
+async def test_more_pieces_are_taken_than_one_call_writes(storage: Storage) -> None:
+    pieces = [LONG[at : at + 3] for at in range(0, 9000, 3)]
+    staged = storage.stage("put-1")
+    await staged.take(lambda: pieces, 9000)
+    of = await staged.seal(lambda _: b"about", size=9000)
+    assert await drained(await storage.staged("put-1", only_if=of)) == LONG[:9000]
+
+
+@pytest.mark.parametrize("size", [10, 500_000])
+async def test_a_failing_giver_fails_what_takes(storage: Storage, size: int) -> None:
+    def fail() -> list[bytes]:
+        raise ZeroDivisionError
+
+    staged = storage.stage("put-1")
+    await staged.write(b"data")
+    with pytest.raises(ZeroDivisionError):
+        await staged.take(fail, size)
+    for go_on in (staged.write(b"more"), staged.take(list, 0), staged.seal(lambda _: b"")):
+        with pytest.raises(Damaged):
+            await go_on
+    await staged.discard()
+    assert storage.staged_names() == []
+
+
+@pytest.mark.parametrize("size", [1, 3 * 1024**2])
+async def test_bytes_for_which_room_was_made_end_where_they_end(
+    storage: Storage, size: int
+) -> None:
+    staged = storage.stage("put-1", size=size)
+    await staged.take(lambda: [LONG], len(LONG))
+    of = await staged.seal(lambda _: b"about")
+    assert of.size == len(LONG)
+    assert await drained(await storage.staged("put-1", only_if=of)) == LONG
+
+
 @pytest.mark.parametrize("about", [b"", b"x", b"x" * 3000, b"\0" * 9000, b"y" * MAX_DESCRIPTION])
 async def test_descriptions_of_any_size_follow_the_bytes(storage: Storage, about: bytes) -> None:
     await sealed(storage, "put-1", b"data", about)

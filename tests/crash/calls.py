@@ -21,6 +21,8 @@ from typing import Any, Self
 import apsw
 import pytest
 
+from backends.local import staging
+from backends.local.making_room import make_room
 from gateway.catalog.sqlite import connection
 
 EIO = "EIO"
@@ -35,8 +37,8 @@ OF_OS = (*_BY_DESCRIPTOR, *_BY_NAME, *_BY_TWO_NAMES, "copy_file_range")
 OF_SQLITE = ("xOpen", "xDelete", "xWrite", "xSync", "xTruncate")
 SYNCS = frozenset({"fsync", "fdatasync", "xSync"})
 _NEED_SPACE = frozenset(
-    {"open", "mkdir", "pwrite", "write", "copy_file_range", "setxattr", "link", "rename"}
-    | {"xOpen", "xWrite", "fsync", "fdatasync", "xSync", "ftruncate"}
+    {"open", "mkdir", "pwrite", "fallocate", "write", "copy_file_range", "setxattr", "link"}
+    | {"rename", "xOpen", "xWrite", "fsync", "fdatasync", "xSync", "ftruncate"}
 )
 """What may say ENOSPC. fsync: where space is allotted late (NFS, quotas, thin volumes)."""
 
@@ -76,6 +78,7 @@ class Calls:
         patch = self._undo.enter_context(pytest.MonkeyPatch.context())
         for name in OF_OS:
             patch.setattr(os, name, self._counting(name, getattr(os, name)))
+        patch.setattr(staging, "make_room", self._counting("fallocate", make_room))
         layer = _sqlite_layer(self)
         self._undo.callback(layer.unregister)
         vfs = functools.partial(apsw.Connection, vfs=layer.name)

@@ -19,6 +19,7 @@ NEW = "new"
 """Token of what an operation writes, and name of the bucket that one makes."""
 
 _LARGE = 300_000
+_ROOMY = 1024 * 1024
 _PART = 3_000
 PART_ANEW = content(NEW, _PART)
 """What the operations that send a part send."""
@@ -97,6 +98,7 @@ def _abort(key: str) -> Operation:
 OPERATIONS: Mapping[str, Operation] = {
     "put": _put("deep/new", 700),
     "put large": _put("deep/new", _LARGE),
+    "put with room made for it": _put("deep/new", _ROOMY),
     "put under a name of our own": _put("new//", 700),
     "overwrite": _put("old", 710),
     "overwrite under a name of our own": _put("x//y", 910),

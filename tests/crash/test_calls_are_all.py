@@ -18,6 +18,7 @@ from tests.server.running import ROOT
 # The name SQLite or os has for what the kernel was asked to do.
 _OF_KERNEL = {
     "pwrite64": "pwrite",
+    "fallocate": "fallocate",
     "write": "write",
     "ftruncate": "ftruncate",
     "fsync": "fsync",
@@ -41,7 +42,7 @@ _OF_KERNEL = {
 _NEVER = (
     *("creat", "truncate", "pwritev", "pwritev2", "writev", "sendfile", "splice", "symlink"),
     *("symlinkat", "mknod", "mknodat", "setxattr", "lsetxattr", "removexattr", "fremovexattr"),
-    *("fallocate", "sync_file_range", "sync", "syncfs", "msync", "utimes", "futimesat", "utime"),
+    *("sync_file_range", "sync", "syncfs", "msync", "utimes", "futimesat", "utime"),
 )
 """What nobody counts, so that nobody may call it on the data directory."""
 

@@ -12,7 +12,8 @@ from tests.crash.zygote import zygote
 
 WAL = ".s3front/catalog.db-wal"
 STAGED = ".s3front/staged"
-_CHANGES = {"pwrite", "write", "copy_file_range", "ftruncate", "utime", "setxattr"}
+_CHANGES = {"pwrite", "fallocate", "write", "copy_file_range", "ftruncate"}
+_CHANGES |= {"utime", "setxattr"}
 _AFTER_COMMIT = {"rename", "unlink", "rmdir", "mkdir", "link"}
 _STAGES = [
     name

@@ -54,7 +54,7 @@ def _events(decoder: Decoder, pieces: list[bytes]) -> list[Event]:
         for event in decoder.feed(piece):
             last = found[-1] if found else None
             if isinstance(event, Data) and isinstance(last, Data):
-                found[-1] = Data(last.data + event.data)
+                found[-1] = Data(bytes(last.data) + bytes(event.data))
             else:
                 found.append(event)
     decoder.finish()
