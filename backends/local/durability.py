@@ -7,25 +7,92 @@ descriptor succeeds without the data being anywhere (the PostgreSQL list's "fsyn
 import asyncio
 import ctypes
 import os
+from collections.abc import Sequence
+from functools import partial
 
 from backends.errors import Unavailable
 from backends.local.opening import READABLE_DIRECTORY
 from backends.local.threads import Descriptor, Pool
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_begin_writing = getattr(_libc, "sync_file_range", None)
+if _begin_writing is not None:
+    _begin_writing.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
+_WRITE = 2  # SYNC_FILE_RANGE_WRITE of linux/fs.h
+
+_MOST_RUNS = 4
+_MOST_FILES = 32
+"""Of one run."""
+
+_Waiting = Sequence[tuple[Descriptor, asyncio.Future[BaseException | None]]]
 
 
-async def sync_file(file: Descriptor) -> None:
-    """Force data, size, times and attributes of ``file`` to the medium. Unavailable if that fails.
+class FileSyncs:
+    """fsync of files, many in one hop to a thread. Loop thread only.
 
     Not fdatasync: the modification time is the fingerprint, the attribute the description, and
     fdatasync promises neither (ext4 and XFS skip both when a longer write had its size committed
-    before).
+    before). Of several files the writing is begun for all before the first is waited for: then they
+    share the file system's commits. Measured: 64 files in four threads take as long as in 32, for
+    half the processor time.
     """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._waiting: list[tuple[Descriptor, asyncio.Future[BaseException | None]]] = []
+        self._runs = 0
+
+    def begin(self, file: Descriptor) -> "asyncio.Future[BaseException | None]":
+        """Force data, size, times and attributes of ``file`` to the medium; how that failed, or None.
+        Unavailable if the storage is closed."""
+        self._pool.check_open()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[BaseException | None] = loop.create_future()
+        file.used_by(done)
+        self._waiting.append((file, done))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._run)  # with whatever else this turn of the loop brings
+        return done
+
+    def _run(self) -> None:
+        if not self._waiting or self._runs == _MOST_RUNS:
+            return
+        mine, self._waiting = self._waiting[:_MOST_FILES], self._waiting[_MOST_FILES:]
+        try:
+            work = self._pool.start(_sync_each, [file.number for file, _ in mine])
+        except Unavailable as error:
+            _tell(mine, [error] * len(mine))
+        else:
+            self._runs += 1
+            work.add_done_callback(partial(self._done, mine))
+        self._run()
+
+    def _done(self, mine: _Waiting, work: "asyncio.Future[list[BaseException | None]]") -> None:
+        self._runs -= 1
+        failure = work.exception()
+        _tell(mine, work.result() if failure is None else [failure] * len(mine))
+        self._run()
+
+
+def _tell(waiting: _Waiting, outcomes: Sequence[BaseException | None]) -> None:
+    for (_, done), outcome in zip(waiting, outcomes, strict=True):
+        if not done.done():
+            done.set_result(outcome)
+
+
+def _sync_each(files: Sequence[int]) -> list[BaseException | None]:
+    if len(files) > 1 and _begin_writing is not None:
+        for file in files:
+            _begin_writing(file, 0, 0, _WRITE)  # what fails here fails below
+    return [_failure_of_sync(file) for file in files]
+
+
+def _failure_of_sync(file: int) -> OSError | None:
     try:
-        await file.run(_fsync, file.number)
+        os.fsync(file)
     except OSError as error:
-        raise Unavailable(f"fsync failed, the bytes are discarded: {error.strerror}") from error
+        return error
+    return None
 
 
 async def sync_data(file: Descriptor) -> None:
@@ -98,10 +165,6 @@ def sync_file_system(directory: int) -> None:
     elif _libc.syncfs(directory):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
-
-
-def _fsync(file: int) -> None:
-    os.fsync(file)
 
 
 def _fdatasync(file: int) -> None:

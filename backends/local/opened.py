@@ -6,7 +6,7 @@ from pathlib import Path
 from backends.errors import Damaged, Unavailable
 from backends.interface import Fingerprint, Stored
 from backends.local.attributes import Attributes, fingerprint, is_of, wrap
-from backends.local.durability import SharedSync
+from backends.local.durability import FileSyncs, SharedSync
 from backends.local.faults import translated
 from backends.local.opening import READABLE_DIRECTORY, Beneath, best_open
 from backends.local.placing import Places
@@ -46,6 +46,7 @@ class Opened:
             pool=pool,
             folder=facts.staged,
             names=SharedSync(pool, facts.reserved, "staged"),
+            files=FileSyncs(pool),
             attributes=self.attributes,
             stamps=self._stamps,
             durable=durable,

@@ -7,10 +7,10 @@ import stat
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
-from backends.errors import Damaged, NameRefused, NotFound, Unsupported
+from backends.errors import Damaged, NameRefused, NotFound, Unavailable, Unsupported
 from backends.interface import PIECE, Content, Fingerprint, Staged
 from backends.local.attributes import Attributes, fingerprint, wrap
-from backends.local.durability import SharedSync, sync_data, sync_file
+from backends.local.durability import FileSyncs, SharedSync, sync_data
 from backends.local.faults import translated
 from backends.local.making_room import make_room
 from backends.local.reading import INLINE, LocalContent
@@ -33,6 +33,8 @@ class Workshop:
     """Descriptor of the directory of staged names."""
     names: SharedSync
     """fsync of that directory."""
+    files: FileSyncs
+    """fsync of staged files."""
     attributes: Attributes
     stamps: Stamps
     durable: bool
@@ -158,13 +160,20 @@ class LocalStaged(Staged):
             if describe is not None:
                 await self._describe(file, sealed, describe(sealed))
             if self._shop.durable:
-                await _both(sync_file(file), self._shop.names.wait())
+                await self._force(file)
         except BaseException:
             await self.discard()
             raise
         self._ended = True
         await file.aclose()
         return sealed
+
+    async def _force(self, file: Descriptor) -> None:
+        data = self._shop.files.begin(file)
+        await self._shop.names.wait()
+        failure = await asyncio.shield(data)
+        if failure is not None:
+            raise Unavailable(f"fsync failed, the bytes are discarded: {failure}") from failure
 
     async def discard(self) -> None:
         self._ended = True

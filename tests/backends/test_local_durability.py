@@ -1,12 +1,13 @@
 """Which fsyncs are made, in which thread, and what a failing one means."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import stat
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,14 @@ class Syncs:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.threads: set[int] = set()
+        self.at_once: Counter[str] = Counter()
+        self.most_at_once: Counter[str] = Counter()
+        self.fails_at = 0
+        """Which fsync of a file, counted from 1, fails alone."""
         self.made: Counter[str] = Counter()
         self.failing: set[str] = set()
         self.descriptors: list[tuple[str, int]] = []
+        self._lock = threading.Lock()
         self.gate: threading.Event | None = None
         self.entered = threading.Event()
         patch.setattr(os, "fsync", self._recording("fsync", os.fsync))
@@ -37,15 +43,27 @@ class Syncs:
             call = f"{name} {kind}"
             self.threads.add(threading.get_ident())
             self.made[call] += 1
+            if call == "fsync file" and self.made[call] == self.fails_at:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
             self.descriptors.append((call, file))
             if kind == "folder" and self.gate is not None:
                 self.entered.set()
                 assert self.gate.wait(20)
             if call in self.failing:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
-            real(file)
+            with self._counted(call):
+                real(file)
 
         return sync
+
+    @contextlib.contextmanager
+    def _counted(self, call: str) -> Iterator[None]:
+        with self._lock:
+            self.at_once[call] += 1
+            self.most_at_once[call] = max(self.most_at_once[call], self.at_once[call])
+        yield
+        with self._lock:
+            self.at_once[call] -= 1
 
 
 @pytest.fixture
@@ -124,6 +142,25 @@ async def test_concurrent_seals_share_the_fsync_of_their_folder(
     syncs.gate.set()
     await asyncio.gather(first, *others)
     assert syncs.made["fsync folder"] == 2
+
+
+async def test_many_seals_wait_for_the_disk_in_four_threads(
+    local: LocalStorage, syncs: Syncs
+) -> None:
+    await asyncio.gather(*(sealed(local, f"put-{n}", b"x") for n in range(150)))
+    assert syncs.made["fsync file"] == 150
+    assert syncs.most_at_once["fsync file"] <= 4
+
+
+async def test_one_failed_fsync_of_many_fails_its_own_seal_alone(
+    local: LocalStorage, syncs: Syncs
+) -> None:
+    syncs.fails_at = 7
+    seals = (sealed(local, f"put-{n}", b"x") for n in range(20))
+    outcomes = await asyncio.gather(*seals, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes].count(Unavailable) == 1
+    assert syncs.made["fsync file"] == 20
+    assert len(local.staged_names()) == 19
 
 
 @pytest.mark.parametrize("failing", ["fsync file", "fsync folder"])
