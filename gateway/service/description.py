@@ -23,6 +23,7 @@ from gateway.catalog.records import (
 
 _FORMAT = 2
 _USUAL_CLASS = "STANDARD"
+_quoted = json.encoder.encode_basestring
 _compact = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
@@ -85,32 +86,38 @@ def describe(bucket: str, version: Version) -> Description:
 
 def encode(description: Description) -> bytes:
     """One record, UTF-8 JSON. What is usual is left out; 10,000 parts take less than 1.2 MiB."""
-    record: dict[str, Any] = {
-        "f": _FORMAT,
-        "b": description.bucket,
-        "k": description.key,
-        "q": description.sequence,
-        "e": description.etag,
-        "n": description.size,
-        "t": description.modified_ns,
-    }
-    if description.version_id != NULL_VERSION:
-        record["v"] = description.version_id
-    if description.storage_class != _USUAL_CLASS:
-        record["c"] = description.storage_class
-    if description.headers:
-        record["h"] = dict(description.headers)
-    if description.metadata:
-        record["m"] = dict(description.metadata)
-    if description.tags:
-        record["g"] = [list(tag) for tag in description.tags]
-    checksum = description.checksum
+    return record_of(description.bucket, description)
+
+
+def record_of(bucket: str, version: Version | Description) -> bytes:
+    """The same of a version, without making a description of it first."""
+    checksum = version.checksum
+    record = (
+        f'{{"f":{_FORMAT},"b":{_quoted(bucket)},"k":{_quoted(version.key)},"q":{version.sequence},'
+        f'"e":{_quoted(version.etag)},"n":{version.size},'
+        f'"t":{"null" if version.modified_ns is None else version.modified_ns}'
+    )
+    unusual: dict[str, Any] = {}
+    if version.version_id != NULL_VERSION:
+        unusual["v"] = version.version_id
+    if version.storage_class != _USUAL_CLASS:
+        unusual["c"] = version.storage_class
+    if version.headers:
+        unusual["h"] = dict(version.headers)
+    if version.metadata:
+        unusual["m"] = dict(version.metadata)
+    if version.tags:
+        unusual["g"] = [list(tag) for tag in version.tags]
     if checksum is not None:
-        record["s"] = [checksum.algorithm, checksum.type, checksum.value]
-    if description.parts:
-        record["p"] = _packed(description.parts)
+        unusual["s"] = [checksum.algorithm, checksum.type, checksum.value]
+    if version.parts:
+        unusual["p"] = _packed(version.parts)
+    if unusual:
+        record = f"{record},{_compact(unusual)[1:]}"
+    else:
+        record += "}"
     # Lone surrogates are no characters, but a header may have held them.
-    return _compact(record).encode("utf-8", "surrogatepass")
+    return record.encode("utf-8", "surrogatepass")
 
 
 def decode(record: bytes) -> Description | None:

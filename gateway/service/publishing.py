@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from backends.interface import Staged, Storage
+from backends.interface import Fingerprint, Staged, Storage
 from gateway.catalog.errors import CatalogUnavailable
 from gateway.catalog.placing import shadow_path
 from gateway.catalog.records import (
@@ -18,7 +18,7 @@ from gateway.catalog.records import (
     Version,
 )
 from gateway.service.context import Context, Services
-from gateway.service.description import Description, encode
+from gateway.service.description import record_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,31 +60,36 @@ async def publish(
     """
     services = context.services
     now_ns = services.now_ns()
-    sequence = now_ns // 1000
-    description = Description(
-        bucket=bucket.name,
-        key=facts.key,
-        sequence=sequence,
-        etag=facts.etag,
-        size=facts.size,
-        modified_ns=now_ns,
-        storage_class=facts.storage_class,
-        headers=facts.headers,
-        metadata=facts.metadata,
-        tags=facts.tags,
-        checksum=facts.checksum,
-        parts=facts.parts,
-    )
-    fingerprint = await staged.seal(lambda _: encode(description), size=facts.size)
     natural = storage.natural(bucket.name, facts.key)
-    location = Location(
-        storage=bucket.storage,
-        path=natural if natural is not None else shadow_path(staged.name),
-        staged=staged.name,
-        fingerprint=fingerprint,
-        natural=natural is not None,
-    )
-    version = description.version(location, modified_ns=now_ns)
+    version: Version | None = None
+
+    def describe(fingerprint: Fingerprint) -> bytes:
+        nonlocal version
+        version = Version(
+            key=facts.key,
+            sequence=now_ns // 1000,
+            size=facts.size,
+            etag=facts.etag,
+            modified_ns=now_ns,
+            storage_class=facts.storage_class,
+            headers=facts.headers,
+            metadata=facts.metadata,
+            tags=facts.tags,
+            checksum=facts.checksum,
+            parts=facts.parts,
+            location=Location(
+                storage=bucket.storage,
+                path=natural if natural is not None else shadow_path(staged.name),
+                staged=staged.name,
+                fingerprint=fingerprint,
+                natural=natural is not None,
+            ),
+        )
+        return record_of(bucket.name, version)
+
+    await staged.seal(describe, size=facts.size)
+    if version is None:
+        raise AssertionError("sealed without being described")
     try:
         return await services.catalog.publish(
             bucket, version, only_if=only_if, upload=upload, completed=completed
