@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import apsw
@@ -12,7 +13,7 @@ import pytest
 
 from gateway.catalog.errors import CatalogFull, CatalogUnavailable, ConditionFailed, NoSuchBucket
 from gateway.catalog.records import Bucket, Condition, Version
-from gateway.catalog.sqlite import SqliteCatalog, committer
+from gateway.catalog.sqlite import SqliteCatalog, attempting, committer
 from gateway.catalog.sqlite.ledger import Ledger, Transaction
 from gateway.catalog.sqlite.lock import FairLock
 from tests.catalog.recording_vfs import disk_under
@@ -98,7 +99,7 @@ async def test_a_foreign_writer_that_stays_makes_writes_unavailable(
     catalog: SqliteCatalog, tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = await new_bucket(catalog)
-    monkeypatch.setattr(committer, "_BUSY_S", 0.01)
+    monkeypatch.setattr(attempting, "BUSY_S", 0.01)
     foreign = apsw.Connection(str(tmp_path / "catalog.db"))
     foreign.execute("BEGIN IMMEDIATE")
     version = new_version(bucket, "k", shelf=shelf)
@@ -298,6 +299,68 @@ async def test_only_the_committer_syncs_and_only_where_it_is_promised(
         assert threading.get_ident() not in disk.synced_by
 
 
+class Told(Shelf):
+    """Which thread placed what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.placed_by: list[int] = []
+
+    def place(self, name: str, path: str) -> bool:
+        self.placed_by.append(threading.get_ident())
+        return super().place(name, path)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_brief_work_is_done_on_the_loop_where_no_disk_is_waited_for(
+    tmp_path: Path, *, durable: bool
+) -> None:
+    shelf = Told()
+    async with opened(tmp_path, shelf, durable=durable) as catalog:
+        bucket = await new_bucket(catalog)
+        await catalog.publish(bucket, new_version(bucket, "small", shelf=shelf))
+        large = new_version(bucket, "large", shelf=shelf)
+        await catalog.publish(bucket, dataclasses.replace(large, size=2**21))
+        # What replaces many bytes frees them: that is long.
+        await catalog.publish(bucket, new_version(bucket, "large", shelf=shelf))
+        await catalog.publish(bucket, new_version(bucket, "large", shelf=shelf))
+    ours = threading.get_ident()
+    assert [by == ours for by in shelf.placed_by] == [not durable, not durable, False, not durable]
+
+
+async def test_brief_work_waits_in_the_thread_for_others_who_write(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    async with opened(tmp_path, shelf) as catalog:
+        bucket = await new_bucket(catalog)
+        with Held(tmp_path):
+            waiting = asyncio.ensure_future(catalog.publish(bucket, new_version(bucket, "1")))
+            await begun()
+            assert not waiting.done()
+        await waiting
+        shell = apsw.Connection(str(tmp_path / "catalog.db"))
+        shell.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.ensure_future(catalog.publish(bucket, new_version(bucket, "2")))
+        await begun()
+        assert not waiting.done()
+        shell.execute("COMMIT")
+        await waiting
+        shell.close()
+        assert [await catalog.get(bucket, key) is not None for key in "123"] == [True, True, False]
+
+
+async def test_what_is_asked_for_is_done_in_that_order(catalog: SqliteCatalog) -> None:
+    done: list[int] = []
+
+    def work(number: int) -> Callable[[Transaction], None]:
+        return lambda _: done.append(number)
+
+    run = catalog._committer.run
+    jobs = [run(work(number), brief=number % 50 != 30) for number in range(200)]
+    await asyncio.gather(*jobs)
+    assert done == list(range(200))
+
+
 async def test_a_job_that_nobody_waits_for_any_more_is_not_done(
     catalog: SqliteCatalog, tmp_path: Path, shelf: Shelf
 ) -> None:
@@ -357,7 +420,7 @@ async def test_no_more_than_a_bound_waits_in_the_queue(
     with Held(tmp_path):
         jobs = [asyncio.ensure_future(catalog._committer.run(lambda _: None)) for _ in range(3000)]
         await begun()
-        waiting = catalog._committer._queue.qsize() + len(catalog._committer._jobs)
+        waiting = catalog._committer._with_thread + len(catalog._committer._asked)
         assert waiting <= 1_024
     await asyncio.gather(*jobs)
 

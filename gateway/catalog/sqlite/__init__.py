@@ -2,12 +2,14 @@
 
 Reads run on the event loop's thread over one connection, statement by statement: each sees all that
 was committed before it, in any process, and costs microseconds. Writes go through one committer
-thread for each process: jobs in batches, one transaction a batch under a fair lock between
-processes, then the renames and removals that the rows promise.
+for each process: jobs in batches, one transaction a batch under a fair lock between processes, then
+the renames and removals that the rows promise. It has a thread; what is brief and waits for no disk
+it does on the loop.
 
 One file each: ``schema`` the tables, ``connection`` how they are opened, ``filesystem`` where they
 may lie, ``lock`` turns between processes, ``generation`` the counter that caches are held against,
-``ledger`` what a transaction can do, ``committer`` the thread, ``encoding`` rows to records,
+``ledger`` what a transaction can do, ``committer`` who writes when, ``attempting`` one job of a
+transaction, ``encoding`` rows to records,
 ``locations`` who owns which path, ``buckets``, ``objects``, ``listing``, ``uploads``, ``parts`` the
 statements, ``findings`` what verification found, ``copying`` the whole file, ``opening`` what is
 refused, ``catalog`` the interface, ``pages`` the checksums of the file, ``wal`` those of its

@@ -86,7 +86,7 @@ class SqliteCatalog(Catalog):
         self._path = Path(path).absolute()
         self._placings = placings
         self._durable = durable
-        self._committer = Committer(self._open_files)
+        self._committer = Committer(self._open_files, waits_for_disk=durable)
         self._reader: Connection | None = None
         self._cache: buckets.BucketCache | None = None
         self._opened: Opened | None = None
@@ -151,7 +151,8 @@ class SqliteCatalog(Catalog):
         upload: str | None = None,
         completed: Completed | None = None,
     ) -> Version:
-        return await self._write(
+        write = self._write_briefly if upload is None else self._write
+        return await write(
             objects.publish,
             bucket,
             version,
@@ -161,15 +162,15 @@ class SqliteCatalog(Catalog):
         )
 
     async def remove(self, bucket: Bucket, key: str, *, only_if: Condition = ALWAYS) -> bool:
-        return await self._write(objects.remove, bucket, key, only_if)
+        return await self._write_briefly(objects.remove, bucket, key, only_if)
 
     async def set_tags(self, bucket: Bucket, key: str, tags: Sequence[tuple[str, str]]) -> Version:
-        return await self._write(objects.set_tags, bucket, key, tuple(tags))
+        return await self._write_briefly(objects.set_tags, bucket, key, tuple(tags))
 
     async def replace_facts(
         self, bucket: Bucket, version: Version, *, only_if: Condition
     ) -> Version:
-        return await self._write(objects.replace_facts, bucket, version, only_if)
+        return await self._write_briefly(objects.replace_facts, bucket, version, only_if)
 
     # Multipart uploads
 
@@ -369,6 +370,17 @@ class SqliteCatalog(Catalog):
         **kwargs: P.kwargs,
     ) -> T:
         return await self._committer.run(lambda transaction: work(transaction, *args, **kwargs))
+
+    async def _write_briefly(
+        self,
+        work: Callable[Concatenate[Transaction, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As ``_write``, for what the loop may do itself."""
+        return await self._committer.run(
+            lambda transaction: work(transaction, *args, **kwargs), brief=True
+        )
 
     async def _read(
         self,

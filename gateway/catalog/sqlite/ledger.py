@@ -27,6 +27,10 @@ _AT_ONCE = 256
 SPELLINGS = "Ab/\u00c9E\u0301/\ufb01\u212b"
 
 
+class NotBrief(Exception):
+    """A job that was taken for a brief one is none: it is to be done in the thread."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
     """A doomed location whose bytes have been seen gone: its row may go once that is durable."""
@@ -39,7 +43,7 @@ class Gone:
 
 
 class Ledger:
-    """The writing connection of this process and what goes with it. Committer thread only."""
+    """The writing connection of this process and what goes with it. One thread at a time."""
 
     def __init__(
         self,
@@ -58,6 +62,8 @@ class Ledger:
         self.buckets: dict[int, str] = {}
         """Names by id, as this transaction has read them."""
         self.changes_buckets = False
+        self.on_loop = False
+        """This transaction is done on the event loop: it must be brief."""
         self._placings = placings
         self._folds: dict[str, bool] = {}
         self._clearing = 0
@@ -83,6 +89,11 @@ class Ledger:
                 with contextlib.suppress(StorageError):
                     placing.force_removed([gone.path for gone in some])
                     self._forgettable += some
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether ``refuse_damage`` refuses."""
+        return bool(self.guard.damage or self.generation.damaged_log)
 
     def refuse_damage(self) -> None:
         """CatalogDamaged if a process has found the write-ahead log damaged: what is added to it would be
@@ -197,6 +208,11 @@ class Transaction:
         """NoSuchBucket unless it is still the one that was looked up."""
         if self.bucket_name(bucket.id) != bucket.name:
             raise NoSuchBucket(bucket.name)
+
+    def require_thread_if(self, long: bool) -> None:
+        """NotBrief if what is to be done takes ``long`` and the loop would wait for it."""
+        if long and self.ledger.on_loop:
+            raise NotBrief
 
     def drop_staged(self, storage: str, names: Sequence[str]) -> None:
         """Drop staged bytes that nobody refers to any more, after the commit, in bounded pieces."""

@@ -69,6 +69,7 @@ def _unowned(transaction: Transaction, storage: str, claim: str) -> bool:
     state, path, staged, size, stamp = row
     if state != "doomed" or (storage, claim) in transaction.ledger.doomed:
         return False
+    transaction.require_thread_if(long=True)
     # Doomed by an earlier transaction: its bytes are mostly gone, the row only waits for the next
     # batch of the process that removed them.
     location = Location(

@@ -19,6 +19,8 @@ from gateway.catalog.sqlite.encoding import (
 from gateway.catalog.sqlite.ledger import Transaction
 
 _NS = 1_000_000_000
+_LARGE = 1024 * 1024
+"""Removing a larger file frees many extents: not on the loop."""
 
 _OF_KEY = "FROM objects WHERE bucket_id = ? AND key = ?"
 LOOK_UP = f"SELECT {VERSION_COLUMNS} {_OF_KEY}"
@@ -86,6 +88,7 @@ def publish(
         uploads.end(transaction, bucket, version, upload, completed)
     row = transaction.row(LOOK_UP, (bucket.id, key))
     _check(only_if, row)
+    transaction.require_thread_if(row is not None and row[0] > _LARGE)
     old = None if row is None else location_of(bucket.name, version.key, row)
     wanted = version.location
     location, claim = locations.decide(transaction, bucket.id, key, wanted, old)
@@ -105,6 +108,7 @@ def remove(transaction: Transaction, bucket: Bucket, key: str, only_if: Conditio
     at = (bucket.id, key.encode())
     row = transaction.row(LOOK_UP, at)
     _check(only_if, row)
+    transaction.require_thread_if(row is not None and row[0] > _LARGE)
     if row is None:
         missing.drop(transaction, *at)
         return False
