@@ -1,10 +1,11 @@
 """CopyObject and UploadPartCopy."""
 
+import re
 from dataclasses import dataclass, replace
 
 from backends.interface import Staged
 from gateway.catalog.errors import ConditionConflict
-from gateway.catalog.records import Bucket, Checksum, Condition, Version
+from gateway.catalog.records import Bucket, Checksum, Condition, Upload, Version
 from gateway.payload import DEFAULT_ALGORITHM, Hashing
 from gateway.s3.errors import S3Error
 from gateway.s3.inputs.copying import CopyObject, UploadPartCopy
@@ -18,6 +19,8 @@ from gateway.service.publishing import Facts, publish, stage_new
 from gateway.service.reading import Opened, current, open_current, whole
 from gateway.service.versions import require_current
 
+_MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
+"""The ETag of bytes that were put in one piece."""
 _RESTATEMENTS = 100
 """Times a copy onto itself begins anew because of other writers; then it is a conflict (409)."""
 
@@ -213,14 +216,11 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
         context, source, input.copy_source.key, choose, lambda _, span: span
     )
     algorithm = upload.checksum_algorithm or DEFAULT_ALGORITHM
-    hashing = Hashing(context.payload.pool, (algorithm,))
     try:
         size = opened.chosen.length
         async with PartWriter(context, bucket, upload, input.part_number, size) as writer:
-            async for piece in opened.content.chunks():
-                await hashing.update(piece)
-                await writer.staged.write(piece)
-            part = await writer.record(etag=hashing.md5, checksum=hashing.checksum(algorithm))
+            etag, checksum = await _copy_part(context, opened, writer.staged, upload, algorithm)
+            part = await writer.record(etag=etag, checksum=checksum)
     finally:
         await opened.content.aclose()
     checksums = {algorithm: part.checksum} if upload.checksum_algorithm and part.checksum else {}
@@ -229,6 +229,29 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
         last_modified=part.modified_ns // 1_000_000_000,
         checksums=checksums,
     )
+
+
+async def _copy_part(
+    context: Context, opened: Opened[ByteRange], staged: Staged, upload: Upload, algorithm: str
+) -> tuple[str, str]:
+    """ETag and checksum of a part that is copied: in the storage if both are known, as they are of a
+    whole object that was put in one piece; else through the hashes."""
+    version, content = opened.version, opened.content
+    checksum = version.checksum
+    if (
+        version.location.storage == upload.storage
+        and opened.chosen == whole(version)
+        and _MD5.fullmatch(version.etag)
+        and checksum is not None
+        and (checksum.algorithm, checksum.type) == (algorithm, "FULL_OBJECT")
+    ):
+        await staged.copy(content)
+        return version.etag, checksum.value
+    hashing = Hashing(context.pool, (algorithm,))
+    async for piece in content.chunks():
+        await hashing.update(piece)
+        await staged.write(piece)
+    return hashing.md5, hashing.checksum(algorithm)
 
 
 def _check_size(context: Context, size: int) -> None:

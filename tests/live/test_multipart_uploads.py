@@ -1,12 +1,16 @@
 """Multipart uploads, from start to end."""
 
 import threading
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import md5
 
 import pytest
 
+from backends.errors import Unavailable
+from backends.local.reading import LocalContent
 from gateway.catalog.records import Bucket, Upload
+from gateway.s3.checksums import checksum_of
 from tests.live.client import Client
 from tests.live.server import Live
 
@@ -385,6 +389,33 @@ def _copy_part(
     query = f"partNumber={number}&uploadId={upload}"
     answer = client.request("PUT", f"/{bucket}/big", query, headers=headers)
     return answer.status, answer.code, answer.text("ETag") or ""
+
+
+def test_a_part_whose_digests_are_known_is_copied_by_the_storage(
+    client: Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.put(bucket, "source", part(1))
+    client.put(bucket, "other", part(2), x_amz_checksum_sha256=checksum_of("SHA256", part(2)))
+    client.upload(bucket, "parted", [part(1), part(2, 100)])
+    upload = client.start_upload(bucket, "big")
+
+    def refuse(_: LocalContent) -> AsyncIterator[bytes]:
+        raise Unavailable("these bytes are not to be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalContent, "chunks", refuse)
+        status, _, etag = _copy_part(client, bucket, upload, number=1, source=f"{bucket}/source")
+        assert (status, etag) == (200, f'"{md5(part(1)).hexdigest()}"')
+        # Their MD5, or the checksum of the upload, is not known of these.
+        for source, span in (("source", "bytes=0-99"), ("other", None), ("parted", None)):
+            asked = f"{bucket}/{source}"
+            assert _copy_part(client, bucket, upload, number=2, source=asked, span=span)[0] == 503
+    etags = [etag, _copy_part(client, bucket, upload, number=2, source=f"{bucket}/other")[2]]
+    done = client.complete(bucket, "big", upload, list(enumerate(etags, start=1)))
+    assert done.status == 200
+    assert client.get(bucket, "big").body == part(1) + part(2)
+    told = client.get(bucket, "big", x_amz_checksum_mode="ENABLED").headers
+    assert told["x-amz-checksum-crc64nvme"] == checksum_of("CRC64NVME", part(1) + part(2))
 
 
 def test_parts_are_copied_whole_and_by_range(client: Client, bucket: str) -> None:
