@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.interface import Storage
-from backends.local.storage import LocalStorage
-from backends.memory import MemoryStorage
 
 Settings = Mapping[str, object]
 
@@ -54,10 +52,19 @@ def _local(settings: Settings) -> Storage:
     durability = settings.get("durability", "full")
     if durability not in ("full", "relaxed"):
         raise ValueError(f'durability is "full" or "relaxed", not {durability!r}')
+    # Who only checks settings, as the parent of the workers, does not import what it never uses.
+    from backends.local.storage import LocalStorage  # noqa: PLC0415
+
     return LocalStorage(root=Path(root).expanduser(), durable=durability == "full")
+
+
+def _memory(_settings: Settings) -> Storage:
+    from backends.memory import MemoryStorage  # noqa: PLC0415 - as above
+
+    return MemoryStorage()
 
 
 BACKENDS: Mapping[str, Backend] = {
     "local": Backend(make=_local, needs=("root",), may=("durability",)),
-    "memory": Backend(make=lambda _: MemoryStorage()),
+    "memory": Backend(make=_memory),
 }

@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 
 from backends.interface import RESERVED
-from gateway.jobs.snapshots import FOLDER
 from gateway.server.failure import Exit, StartError
 from gateway.settings.model import Settings
 
@@ -127,6 +126,9 @@ def catalog_of(settings: Settings) -> Path | None:
 
 def snapshot_folder(settings: Settings, catalog: Path) -> Path:
     """Where snapshots of the catalog are kept: with the bytes they tell of, if those are local."""
+    # The parent of the workers never asks, and need not import the catalog.
+    from gateway.jobs.snapshots import FOLDER  # noqa: PLC0415
+
     home = settings.storages[settings.home]
     if home.type == "local":
         return Path(str(home.options["root"])) / RESERVED / FOLDER
