@@ -266,6 +266,21 @@ class Storage(abc.ABC):
         ``last`` beyond the end is cut to it; ``first`` beyond the end gives length 0.
         """
 
+    def read_at_once(
+        self,
+        path: str,
+        *,
+        first: int,
+        last: int,
+        only_if: Fingerprint,
+    ) -> bytes | None:
+        """The same bytes, closed already, if they are few and can be had without waiting.
+
+        None if they are not, and always where every read waits: ``read`` tells then. NotFound and
+        Damaged as ``read``. Whoever calls it has just called ``check``.
+        """
+        return None
+
     @abc.abstractmethod
     async def write(self, path: str, body: AsyncIterator[bytes], *, size: int | None) -> Stored:
         """Store all of ``body`` under ``path``, replacing what was there, all or nothing.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from backends.errors import Damaged, Unavailable
 from backends.interface import Fingerprint, Stored
+from backends.local.at_once import AtOnce
 from backends.local.attributes import Attributes, fingerprint, is_of, wrap
 from backends.local.durability import FileSyncs, SharedSync
 from backends.local.faults import translated
@@ -41,6 +42,7 @@ class Opened:
         self.attributes = Attributes(facts.reserved, extended=facts.extended)
         self.paths = Beneath(facts.root, opener)
         self.bench = Beneath(facts.staged, opener)
+        self.at_once = AtOnce(self.paths)
         self.places = Places(self.paths, facts.staged, self.attributes, facts.limits)
         self.workshop = Workshop(
             pool=pool,

@@ -114,15 +114,19 @@ class Beneath:
         self.directory = directory
         self._open = opened
 
-    def open_file(self, path: str) -> tuple[int, os.stat_result]:
-        """A regular file, for reading. NotFound if it is none; StorageError otherwise."""
+    def open_unseen(self, path: str) -> int:
+        """Whatever is there, for reading; it may be no regular file. NotFound, StorageError."""
         try:
-            file = self._open(self.directory, path, _FILE)
+            return self._open(self.directory, path, _FILE)
         except OSError as error:
             # ENXIO: a socket; EINVAL: a name this file system has no way to spell
             if error.errno in {errno.ENXIO, errno.EINVAL}:
                 raise NotFound(f"open {path!r}") from error
             raise translated(error, f"open {path!r}") from error
+
+    def open_file(self, path: str) -> tuple[int, os.stat_result]:
+        """A regular file, for reading. NotFound if it is none; StorageError otherwise."""
+        file = self.open_unseen(path)
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             os.close(file)

@@ -114,6 +114,14 @@ class LocalStorage(Storage):
         use = self._use
         return use.content(use.paths, path, first=first, last=last, only_if=only_if)
 
+    def read_at_once(
+        self, path: str, *, first: int, last: int, only_if: Fingerprint
+    ) -> bytes | None:
+        naming.segments(path, self.limits)
+        held = self._held
+        held.pool.check_open()
+        return held.at_once.read(path, first=first, last=last, only_if=only_if)
+
     async def write(self, path: str, body: AsyncIterator[bytes], *, size: int | None) -> Stored:
         use = self._use
         naming.segments(path, self.limits)

@@ -126,7 +126,7 @@ class HeadObjectResult:
 class GetObjectResult(HeadObjectResult):
     """The same, and the bytes: ``body`` holds exactly ``content_range``, or all of the object."""
 
-    body: Stream
+    body: bytes | Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ from gateway.service.faults import s3_error
 from gateway.service.guarding import Guarded
 from gateway.service.outside import unknown
 from gateway.service.publishing import Facts, publish, stage_new
-from gateway.service.reading import Opened, current, open_current, whole
+from gateway.service.reading import current, open_current, read_current, whole
 from gateway.service.versions import require_current
 
 
@@ -129,26 +129,40 @@ async def get_object(context: Context, input: GetObject) -> GetObjectResult:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     require_current(input.version_id, input.key)
-    opened = await open_current(
-        context,
-        bucket,
-        input.key,
-        lambda version: _wanted(context, input, version),
-        lambda version, wanted: wanted.span or whole(version),
-    )
-    version = opened.version
+    version, wanted, body = await _read(context, bucket, input)
     result = GetObjectResult(
         size=version.size,
         last_modified=version.modified_ns // 1_000_000_000,
         e_tag=version.etag,
-        body=_body(context, bucket, opened),
+        body=body,
     )
     try:
-        _tell(result, input, version, opened.chosen)
+        _tell(result, input, version, wanted)
     except S3Error:
-        await opened.content.aclose()
+        if not isinstance(body, bytes):
+            await body.aclose()
         raise
     return result
+
+
+async def _read(
+    context: Context, bucket: Bucket, input: GetObject
+) -> tuple[Version, _Wanted, bytes | Stream]:
+    def choose(version: Version) -> _Wanted:
+        return _wanted(context, input, version)
+
+    services = context.services
+    if not services.verify_reads:
+        return await read_current(context, bucket, input.key, choose, _span)
+    opened = await open_current(context, bucket, input.key, choose, _span)
+    version, wanted, content = opened.version, opened.chosen, opened.content
+    if wanted.span is not None:
+        return version, wanted, content
+    return version, wanted, Guarded(services, bucket, version, content, context.pool)
+
+
+def _span(version: Version, wanted: _Wanted) -> ByteRange:
+    return wanted.span or whole(version)
 
 
 def _tell(result: HeadObjectResult, input: GetObject, version: Version, wanted: _Wanted) -> None:
@@ -163,13 +177,6 @@ def _tell(result: HeadObjectResult, input: GetObject, version: Version, wanted: 
         result.checksums = _told_checksums(input, version, wanted)
         if result.checksums and version.checksum is not None:
             result.checksum_type = version.checksum.type
-
-
-def _body(context: Context, bucket: Bucket, opened: Opened[_Wanted]) -> Stream:
-    services = context.services
-    if not services.verify_reads or opened.chosen.span is not None:
-        return opened.content
-    return Guarded(services, bucket, opened.version, opened.content, context.pool)
 
 
 async def delete_object(context: Context, input: DeleteObject) -> DeleteObjectResult:
