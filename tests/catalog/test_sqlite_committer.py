@@ -550,12 +550,12 @@ async def test_nothing_is_cached_while_a_change_may_be_half_done(
 ) -> None:
     bucket = await new_bucket(catalog)
     generation = (await ledger_of(catalog)).generation
-    generation.begin()
-    assert generation.read() is None
+    generation.begin(buckets=True)
+    assert generation.of_buckets() is None
     assert await catalog.bucket(bucket.name) == bucket
     cache = catalog._cache
     assert cache is not None
     assert cache._buckets == {}
-    generation.end()
+    generation.end(buckets=True)
     await catalog.bucket(bucket.name)
     assert list(cache._buckets) == [bucket.name]

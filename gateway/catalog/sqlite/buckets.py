@@ -45,7 +45,7 @@ class BucketCache:
 
     def get(self, reader: Connection, name: str) -> Bucket:
         """Raises NoSuchBucket, apsw.Error."""
-        now = self._generation.read()
+        now = self._generation.of_buckets()
         if now is None or now != self._as_of:
             self._buckets.clear()
             self._as_of = now

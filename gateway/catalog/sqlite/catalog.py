@@ -57,6 +57,7 @@ from gateway.catalog.sqlite.failures import failure
 from gateway.catalog.sqlite.ledger import Ledger, Transaction
 from gateway.catalog.sqlite.lock import FairLock
 from gateway.catalog.sqlite.opening import Opened, open_files
+from gateway.catalog.sqlite.remembering import VersionCache
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,17 +91,20 @@ class SqliteCatalog(Catalog):
         self._reader: Connection | None = None
         self._cache: buckets.BucketCache | None = None
         self._opened: Opened | None = None
+        self._versions: VersionCache | None = None
 
     async def open(self) -> None:
         """CatalogUnavailable, with cause and fix, if it cannot be used."""
         await self._committer.start()
         if self._opened is not None:
             self._reader = self._opened.reader
-            self._cache = buckets.BucketCache(self._opened.ledger.generation)
+            generation = self._opened.ledger.generation
+            self._cache = buckets.BucketCache(generation)
+            self._versions = VersionCache(generation)
 
     async def aclose(self) -> None:
         await self._committer.finish()
-        self._cache = None
+        self._cache = self._versions = None
         # Before the writer, which closes in its own thread and, as the last, writes the WAL back.
         if self._reader is not None:
             self._reader.close()
@@ -127,7 +131,11 @@ class SqliteCatalog(Catalog):
     # Objects
 
     async def get(self, bucket: Bucket, key: str) -> Version | None:
-        return await self._read(objects.get, bucket, key)
+        cache = self._versions
+        if cache is None:
+            raise CatalogUnavailable("the catalog is not open")
+        known = cache.known(bucket, key)
+        return await self._read(cache.get, bucket, key) if known is None else known
 
     async def list(
         self,

@@ -124,14 +124,13 @@ class Ledger:
 
     def commit(self) -> None:
         """Commit; raises apsw.Error, and the transaction is then to be rolled back."""
-        if self.changes_buckets:
-            self.generation.begin()
+        buckets = self.changes_buckets
+        self.generation.begin(buckets=buckets)
         try:
             self.connection.execute("COMMIT")
             del self._forgettable[: self._clearing]
         finally:
-            if self.changes_buckets:
-                self.generation.end()
+            self.generation.end(buckets=buckets)
 
     def roll_back(self) -> None:
         """Undo the transaction, if there still is one. Never fails: the next one would.

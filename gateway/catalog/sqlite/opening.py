@@ -53,8 +53,8 @@ def open_files(path: Path, placings: Mapping[str, Placing], *, durable: bool) ->
                 reader = connection.open_reader(path, guard)
                 undo.callback(reader.close)
                 _mark_checked(writer)
-                generation.begin()
-                generation.end()
+                generation.begin(buckets=True)
+                generation.end(buckets=True)
         except (OSError, apsw.Error) as error:
             if is_damage(error):
                 raise failure("opening it", error) from error
