@@ -35,7 +35,7 @@ from gateway.service.faults import s3_error
 from gateway.service.guarding import Guarded
 from gateway.service.outside import unknown
 from gateway.service.publishing import Facts, publish, stage_new
-from gateway.service.reading import current, open_current, read_current, whole
+from gateway.service.reading import at_once, current, open_current, whole
 from gateway.service.versions import require_current
 
 
@@ -129,7 +129,13 @@ async def get_object(context: Context, input: GetObject) -> GetObjectResult:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     require_current(input.version_id, input.key)
-    version, wanted, body = await _read(context, bucket, input)
+    version = await current(context, bucket, input.key)
+    wanted = _wanted(context, input, version)
+    body: bytes | Stream | None = None
+    if not context.services.verify_reads:
+        body = at_once(context, bucket, version, wanted.span)
+    if body is None:
+        version, wanted, body = await _open(context, bucket, input)
     result = GetObjectResult(
         size=version.size,
         last_modified=version.modified_ns // 1_000_000_000,
@@ -145,24 +151,21 @@ async def get_object(context: Context, input: GetObject) -> GetObjectResult:
     return result
 
 
-async def _read(
+async def _open(
     context: Context, bucket: Bucket, input: GetObject
-) -> tuple[Version, _Wanted, bytes | Stream]:
-    def choose(version: Version) -> _Wanted:
-        return _wanted(context, input, version)
-
-    services = context.services
-    if not services.verify_reads:
-        return await read_current(context, bucket, input.key, choose, _span)
-    opened = await open_current(context, bucket, input.key, choose, _span)
-    version, wanted, content = opened.version, opened.chosen, opened.content
-    if wanted.span is not None:
-        return version, wanted, content
-    return version, wanted, Guarded(services, bucket, version, content, context.pool)
-
-
-def _span(version: Version, wanted: _Wanted) -> ByteRange:
-    return wanted.span or whole(version)
+) -> tuple[Version, _Wanted, Stream]:
+    opened = await open_current(
+        context,
+        bucket,
+        input.key,
+        lambda version: _wanted(context, input, version),
+        lambda version, wanted: wanted.span or whole(version),
+    )
+    services, version, content = context.services, opened.version, opened.content
+    if not services.verify_reads or opened.chosen.span is not None:
+        return version, opened.chosen, content
+    guarded = Guarded(services, bucket, version, content, context.pool)
+    return version, opened.chosen, guarded
 
 
 def _tell(result: HeadObjectResult, input: GetObject, version: Version, wanted: _Wanted) -> None:

@@ -1,6 +1,6 @@
 """Finding and opening the bytes of a current object."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -18,7 +18,6 @@ _LOOKS = 5
 _log = structlog.get_logger("s3front.reading")
 
 Chosen = TypeVar("Chosen")
-Had = TypeVar("Had")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +50,24 @@ async def current(context: Context, bucket: Bucket, key: str) -> Version:
     return version
 
 
+def at_once(
+    context: Context, bucket: Bucket, version: Version, span: ByteRange | None
+) -> bytes | None:
+    """The bytes, all without a span, of the current version of an object of ``bucket``, which
+    ``context`` has just given: if they are few, at hand and where they belong. Else None, and
+    ``open_current`` tells."""
+    location = version.location
+    if location.storage != bucket.storage:
+        return None
+    first, last = (0, version.size - 1) if span is None else span
+    try:
+        return context.storage(location.storage).read_at_once(
+            location.path, first=first, last=last, only_if=location.fingerprint
+        )
+    except (NotFound, Damaged):
+        return None
+
+
 async def open_current(
     context: Context,
     bucket: Bucket,
@@ -65,39 +82,13 @@ async def open_current(
     looked up again. If it has not changed others have changed the bytes, and the row follows them.
     ``choose`` may raise S3Error (conditions, ranges).
     """
-    version, chosen, content = await _had(context, bucket, key, choose, span, _open)
-    return Opened(version=version, chosen=chosen, content=content)
-
-
-async def read_current(
-    context: Context,
-    bucket: Bucket,
-    key: str,
-    choose: Callable[[Version], Chosen],
-    span: Callable[[Version, Chosen], ByteRange],
-) -> tuple[Version, Chosen, bytes | Content]:
-    """As ``open_current``; few bytes that are at hand are read at once, and nothing is left open.
-
-    What is still open must be closed.
-    """
-    return await _had(context, bucket, key, choose, span, _read)
-
-
-async def _had(  # noqa: PLR0917 - as those that call it, and what they differ in
-    context: Context,
-    bucket: Bucket,
-    key: str,
-    choose: Callable[[Version], Chosen],
-    span: Callable[[Version, Chosen], ByteRange],
-    have: Callable[[Context, Location, ByteRange], Awaitable[Had | None]],
-) -> tuple[Version, Chosen, Had]:
     version = await current(context, bucket, key)
     doubtful = False
     for _ in range(_LOOKS):
         chosen = choose(version)
-        had = await have(context, version.location, span(version, chosen))
-        if had is not None:
-            return version, chosen, had
+        content = await _open(context, version.location, span(version, chosen))
+        if content is not None:
+            return Opened(version=version, chosen=chosen, content=content)
         before = version
         version, doubtful = await _next(context, bucket, before)
         doubtful = doubtful or version != before
@@ -124,17 +115,6 @@ async def _next(context: Context, bucket: Bucket, before: Version) -> tuple[Vers
     if version is None:
         raise S3Error("NoSuchKey", Key=before.key)
     return version, doubtful
-
-
-async def _read(context: Context, location: Location, span: ByteRange) -> bytes | Content | None:
-    first, last = span
-    try:
-        data = context.storage(location.storage).read_at_once(
-            location.path, first=first, last=last, only_if=location.fingerprint
-        )
-    except (NotFound, Damaged):
-        data = None
-    return await _open(context, location, span) if data is None else data
 
 
 async def _open(context: Context, location: Location, span: ByteRange) -> Content | None:
