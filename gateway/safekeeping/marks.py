@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.safekeeping.swapping import sync_folder
+from gateway.safekeeping.syncing import sync_folder
 
 BACKUP = "backup.json"
 UNFINISHED = "unfinished.json"

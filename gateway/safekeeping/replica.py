@@ -20,7 +20,8 @@ from gateway.catalog.sqlite.looking import Look
 from gateway.jobs.recovery import recover
 from gateway.safekeeping.copying import Copying, Outcome
 from gateway.safekeeping.steps import Steps
-from gateway.safekeeping.swapping import swap, sync_folder
+from gateway.safekeeping.swapping import swap
+from gateway.safekeeping.syncing import sync_folder
 from gateway.service.verifying import Verifier
 
 CATALOG = "catalog.db"

@@ -10,6 +10,7 @@ import apsw
 
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.sqlite.connection import open_writer
+from gateway.safekeeping.syncing import sync_folder
 
 KEPT = ".before-rebuild-"
 
@@ -33,15 +34,6 @@ def swap(new: Path, catalog: Path, *, now: datetime | None) -> Path | None:
     new.replace(catalog)
     sync_folder(catalog.parent)
     return kept
-
-
-def sync_folder(folder: Path) -> None:
-    """Force the names in ``folder`` to the medium. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_back(catalog: Path) -> None:

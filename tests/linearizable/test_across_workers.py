@@ -60,7 +60,7 @@ def test_it_is_so_while_workers_are_killed(tmp_path: Path) -> None:
 def test_a_stale_cache_in_each_worker_would_be_found(tmp_path: Path) -> None:
     with workers(tmp_path / "data", factory=STALE) as server:
         server.client.make_bucket("shared")
-        load = Load(client=server.client, bucket="shared", seed=seed("load"), acts=40)
+        load = Load(client=server.client, bucket="shared", seed=seed("load"), acts=80)
         load.run()
         assert all_impossible(load.history)
 
