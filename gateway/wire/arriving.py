@@ -45,10 +45,10 @@ class ArrivingBody:
         "_awaited",
         "_dropped",
         "_flow",
-        "_full",
         "_held",
         "_kept",
         "_length",
+        "_limits",
         "_pace",
         "_pieces",
         "_waiter",
@@ -62,8 +62,8 @@ class ArrivingBody:
         self._flow = flow
         self._length = length
         self._awaited = awaited and length != 0
-        self._pace = Pace(stall_s=limits.body_stall_s, rate=limits.min_rate)
-        self._full = 2 * limits.receive_buffer
+        self._limits = limits
+        self._pace: Pace | None = None
         self._pieces: deque[bytes] = deque()
         self._kept = 0
         self._held = False
@@ -96,7 +96,7 @@ class ArrivingBody:
             await self._wait()
         piece = self._next()
         self.received += len(piece)
-        if self._held and self._kept <= self._full // 2:
+        if self._held and self._kept <= self._limits.receive_buffer:
             self._held = False
             self._flow.release()
         return piece
@@ -116,9 +116,13 @@ class ArrivingBody:
         return b"".join(together)
 
     async def _wait(self) -> None:
+        pace = self._pace
+        if pace is None:
+            limits = self._limits
+            pace = self._pace = Pace(stall_s=limits.body_stall_s, rate=limits.min_rate)
         waiter = self._waiter = asyncio.get_running_loop().create_future()
         started = time.monotonic()
-        self._flow.expect(self._pace.patience(self.received))
+        self._flow.expect(pace.patience(self.received))
         try:
             await waiter
         except TimeoutError:
@@ -126,7 +130,7 @@ class ArrivingBody:
         finally:
             self._waiter = None
             self._flow.expect_nothing()
-        self._pace.waited(time.monotonic() - started)
+        pace.waited(time.monotonic() - started)
 
     # What the connection says.
 
@@ -136,7 +140,7 @@ class ArrivingBody:
             return
         self._pieces.append(piece)
         self._kept += len(piece) + _OF_A_PIECE
-        if self._kept > self._full and not self._held:
+        if self._kept > 2 * self._limits.receive_buffer and not self._held:
             self._held = True
             self._flow.hold()
         self._wake()

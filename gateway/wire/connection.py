@@ -53,6 +53,16 @@ class _Awaited(Enum):
     END = "the client closes"
 
 
+# A member is found by its class much more slowly.
+_NOTHING: Final = _Awaited.NOTHING
+_FIRST: Final = _Awaited.FIRST
+_NEXT: Final = _Awaited.NEXT
+_HEAD: Final = _Awaited.HEAD
+_BODY: Final = _Awaited.BODY
+_REST: Final = _Awaited.REST
+_END: Final = _Awaited.END
+
+
 class Connection(asyncio.Protocol):
     """One connection. Each request is a task; no more than one at a time.
 
@@ -68,6 +78,7 @@ class Connection(asyncio.Protocol):
         "_counted",
         "_entry",
         "_has_ended",
+        "_is_held",
         "_last",
         "_limits",
         "_loop",
@@ -95,7 +106,7 @@ class Connection(asyncio.Protocol):
         """The body of the last request that was read, until it has ended."""
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._awaited = _Awaited.NOTHING
+        self._awaited = _NOTHING
         self._entry = Entry.CUT
         self._counted = ""
         self._last = False
@@ -104,6 +115,7 @@ class Connection(asyncio.Protocol):
         """Not even those."""
         self._closing = False
         """Nothing more is answered, and nothing read."""
+        self._is_held = False
         self._has_ended = False
         """The client sends no more."""
         self._paused = False
@@ -130,7 +142,7 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         seconds = min(limits.header_s, _TOLD_S) if self.is_refused else limits.header_s
-        self._await(_Awaited.FIRST, seconds)
+        self._await(_FIRST, seconds)
 
     def data_received(self, data: bytes) -> None:
         """Read requests from it."""
@@ -156,7 +168,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Release what it held."""
         self.is_lost = self._closing = self._last = True
-        self._await(_Awaited.NOTHING)
+        self._await(_NOTHING)
         self._server.members.lost(self)
         self._server.admission.leave(self._entry, self._counted)
         self._entry = Entry.CUT
@@ -184,9 +196,9 @@ class Connection(asyncio.Protocol):
         """A request begins."""
         if self._last:
             return
-        limits = self._limits
-        awaited = head.version != "1.0" and head.headers.get("expect", "").lower() == "100-continue"
-        body = ArrivingBody(self, head.length, limits, awaited=awaited)
+        expect = head.headers.get("expect")
+        awaited = expect is not None and expect.lower() == "100-continue" and head.version != "1.0"
+        body = ArrivingBody(self, head.length, self._limits, awaited=awaited)
         self._arriving = body
         if not head.keep_alive:
             self._last = True
@@ -202,7 +214,7 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None:
             self._arriving.end()
             self._arriving = None
-            if self._awaited is _Awaited.REST:
+            if self._awaited is _REST:
                 self._go_on()
 
     def has_enough(self) -> bool:
@@ -217,21 +229,23 @@ class Connection(asyncio.Protocol):
 
     def hold(self) -> None:
         """Take no more bytes from the client."""
+        self._is_held = True
         self.transport.pause_reading()
 
     def release(self) -> None:
         """Take them again."""
+        self._is_held = False
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
     def expect(self, seconds: float) -> None:
         """Tell the body if nothing came in so many seconds."""
-        self._await(_Awaited.BODY, seconds)
+        self._await(_BODY, seconds)
 
     def expect_nothing(self) -> None:
         """It came."""
-        if self._awaited is _Awaited.BODY:
-            self._await(_Awaited.NOTHING)
+        if self._awaited is _BODY:
+            self._await(_NOTHING)
 
     # What who answers says.
 
@@ -303,13 +317,13 @@ class Connection(asyncio.Protocol):
     def late(self) -> None:
         """What was awaited did not happen in time."""
         awaited = self._awaited
-        self._await(_Awaited.NOTHING)
-        if awaited is _Awaited.BODY:
+        self._await(_NOTHING)
+        if awaited is _BODY:
             if self._arriving is not None:
                 self._arriving.stall()
-        elif awaited is _Awaited.HEAD:
+        elif awaited is _HEAD:
             self._cannot_read(S3Error("RequestTimeout"))
-        elif awaited is _Awaited.END:
+        elif awaited is _END:
             self.transport.close()
         else:
             # Nobody asked anything, or it was answered already.
@@ -346,18 +360,18 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None and not self._asked:
             return
         if self._asked:
-            self._await(_Awaited.NOTHING)
+            self._await(_NOTHING)
             self._task = self._loop.create_task(self._serve(self._asked.popleft()))
         elif self._last:
             self._close()
         elif self._parser.in_head:
-            if self._awaited is _Awaited.FIRST:
+            if self._awaited is _FIRST:
                 # Its time runs since the connection was made.
-                self._awaited = _Awaited.HEAD
-            elif self._awaited is not _Awaited.HEAD:
-                self._await(_Awaited.HEAD, self._limits.header_s)
-        elif self._awaited not in {_Awaited.FIRST, _Awaited.NEXT}:
-            self._await(_Awaited.NEXT, self._limits.idle_s)
+                self._awaited = _HEAD
+            elif self._awaited is not _HEAD:
+                self._await(_HEAD, self._limits.header_s)
+        elif self._awaited is not _FIRST and self._awaited is not _NEXT:
+            self._await(_NEXT, self._limits.idle_s)
 
     async def _serve(self, asked: tuple[Head, ArrivingBody] | S3Error) -> None:
         try:
@@ -391,13 +405,14 @@ class Connection(asyncio.Protocol):
         if body is not None and not body.ended and not body.broken:
             body.drop()
             if not self._last:
-                self._await(_Awaited.REST, self._limits.linger_s)
+                self._await(_REST, self._limits.linger_s)
                 return
         if self._refuses_more or (self._last and not self._asked):
             unread = body is None or not body.ended or self._parser.in_head or bool(self._asked)
             self._close(slowly=unread)
             return
-        self._read_on()
+        if self._is_held or self._parser.holds:
+            self._read_on()
         if self._task is None:
             self._go_on()
 
@@ -409,8 +424,8 @@ class Connection(asyncio.Protocol):
             self._parser.go_on()
         except S3Error as error:
             self._cannot_read(error)
-        if not self.has_enough() and not self.transport.is_closing():
-            self.transport.resume_reading()
+        if not self.has_enough():
+            self.release()
 
     def _close(self, *, slowly: bool = False) -> None:
         """``slowly``: the client may be sending still, and would lose the answer if it were reset."""
@@ -419,9 +434,9 @@ class Connection(asyncio.Protocol):
             return
         self._outlet.closing()
         if slowly and self._end_ours():
-            self._await(_Awaited.END, self._limits.linger_s)
+            self._await(_END, self._limits.linger_s)
         else:
-            self._await(_Awaited.NOTHING)
+            self._await(_NOTHING)
             self.transport.close()
 
     def _end_ours(self) -> bool:

@@ -16,6 +16,7 @@ _AT_ONCE: Final = 16 * 1024
 _AROUND_HEADER: Final = len(": \r\n")
 _NAMES_KEPT: Final = 512
 _LONGEST_NAME_KEPT: Final = 64
+_BLANK: Final = 0x20
 _SINGLE: Final = frozenset(
     {
         "authorization",
@@ -83,12 +84,17 @@ class Parser:
         self._most = limits.header_bytes
         self._most_headers = limits.headers
         self._http = httptools.HttpRequestParser(self)
-        self._head = Head()
         self._target: list[bytes] = []
-        self._count = 0
-        """Headers, or lines of a trailer."""
+        self._lines: list[tuple[bytes, bytes]] = []
+        """Of a head, or of a trailer, that is not whole yet."""
+        self._counted = 0
+        """Of these lines, those in ``_size``."""
         self._size = 0
-        """Bytes of them, and of the target."""
+        """Bytes of the target and of lines."""
+        self._slice = 0
+        """Bytes in this call."""
+        self._fed = 0
+        """Bytes that were fed since the head, or the trailer, began; some more than that."""
         self._told = False
         """llhttp has said something in this call."""
         self._untold = 0
@@ -102,6 +108,11 @@ class Parser:
         self._muted = False
         self._held = b""
         self._fault: S3Error | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Bytes wait for ``go_on``."""
+        return bool(self._held)
 
     @property
     def in_head(self) -> bool:
@@ -150,6 +161,8 @@ class Parser:
     def _parse(self, data: bytes) -> bytes:
         """What is left of the data is no longer the parser's."""
         self._told = False
+        self._slice = len(data)
+        self._fed += self._slice
         try:
             self._http.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -159,13 +172,35 @@ class Parser:
         if self._left:
             # llhttp would look at the rest of the body; it need not.
             self._http = httptools.HttpRequestParser(self)
-        elif self._told:
+        else:
+            self._bound(len(data))
+        return b""
+
+    def _bound(self, fed: int) -> None:
+        """See that nothing piles up, here or in llhttp, whose parts are told when they are whole."""
+        if len(self._lines) > self._counted:
+            self._told = True
+            self._count_lines()
+        if self._told:
             self._untold = 0
         else:
-            self._untold += len(data)
-            if self._untold > self._most:
-                raise _too_large(self._most)
-        return b""
+            self._untold += fed
+        fault = self._excess()
+        if fault is not None:
+            raise fault
+
+    def _count_lines(self) -> None:
+        lines = self._lines
+        for name, value in lines[self._counted :]:
+            self._size += len(name) + len(value) + _AROUND_HEADER
+        self._counted = len(lines)
+
+    def _excess(self) -> S3Error | None:
+        if self._counted > self._most_headers:
+            return S3Error("RequestHeaderSectionTooLarge")
+        if self._size > self._most or self._untold > self._most:
+            return S3Error("RequestHeaderSectionTooLarge", MaxSizeAllowed=str(self._most))
+        return None
 
     def _as_if_no_upgrade(self, rest: bytes) -> bytes:
         """A server may ignore the header Upgrade (RFC 9110, 7.8); llhttp cannot: it stops there."""
@@ -188,62 +223,42 @@ class Parser:
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         if not self._muted:
-            self._head = Head()
-            self._begun = True
+            self._begun = self._told = True
             self._in_body = self._in_chunks = False
-            self._count = self._size = 0
-            self._told = True
+            self._fed = self._slice
 
     def on_url(self, piece: bytes) -> None:
         """Of the target."""
         if not self._muted:
+            self._told = True
             self._target.append(piece)
-            self._tell(len(piece))
+            self._size += len(piece)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or a line of a trailer: these are dropped, as RFC 9112, 7.1.2 allows."""
-        if self._muted:
-            return
-        self._tell(len(name) + len(value) + _AROUND_HEADER)
-        self._count += 1
-        if self._count > self._most_headers:
-            self._fail(S3Error("RequestHeaderSectionTooLarge"))
-        if self._in_body:
-            return
-        known = _names.get(name)
-        if known is None:
-            known = _small_letters(name)
-        text = value.decode("utf-8", "surrogateescape")
-        if value[-1:] in b" \t":
-            text = text.rstrip(" \t")
-        headers = self._head.headers
-        if known not in headers:
-            headers[known] = text
-        elif known in _SINGLE:
-            self._head.repeated = known
-        else:
-            headers[known] += "," + text
+        """A header, or a line of a trailer."""
+        if not self._muted:
+            self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
         if self._muted:
             return
-        self._told = True
-        head, http = self._head, self._http
-        target = self._target
+        self._told = self._in_body = True
+        head, http, target = Head(), self._http, self._target
+        head.method = http.get_method().decode()
         raw = target[0] if len(target) == 1 else b"".join(target)
         target.clear()
         head.target = raw.decode("utf-8", "surrogateescape")
-        head.method = http.get_method().decode("ascii")
         head.version = http.get_http_version()
         head.keep_alive = http.should_keep_alive()
-        self._in_body = True
-        self._count = self._size = 0
-        if "transfer-encoding" in head.headers:
+        _put_lines(self._lines, head)
+        self._forget_lines()
+        headers = head.headers
+        if "transfer-encoding" in headers:
             head.length = None
             self._in_chunks = True
-        elif "content-length" in head.headers:
-            head.length = self._left = int(head.headers["content-length"])
+        elif "content-length" in headers:
+            head.length = self._left = int(headers["content-length"])
         self._upgrade = http.should_upgrade()
         self._sink.head(head)
 
@@ -259,19 +274,40 @@ class Parser:
         self._sink.piece(piece)
 
     def on_message_complete(self) -> None:
-        """The request has ended."""
-        if not self._upgrade and not self._muted:
-            self._body_ended()
+        """The request has ended. A trailer is dropped, as RFC 9112, 7.1.2 allows."""
+        if self._muted or self._upgrade:
+            return
+        if self._lines:
+            self._forget_lines()
+        self._body_ended()
 
-    def _tell(self, size: int) -> None:
-        self._told = True
-        self._size += size
-        if self._size > self._most:
-            self._fail(_too_large(self._most))
+    def _forget_lines(self) -> None:
+        if self._fed > self._most or len(self._lines) > self._most_headers:
+            self._count_lines()
+            self._fault = self._excess()
+        self._lines.clear()
+        self._counted = self._size = 0
+        self._fed = self._slice
+        if self._fault is not None:
+            raise self._fault
 
-    def _fail(self, error: S3Error) -> None:
-        self._fault = error
-        raise error
+
+def _put_lines(lines: list[tuple[bytes, bytes]], head: Head) -> None:
+    headers = head.headers
+    for name, value in lines:
+        known = _names.get(name) or _small_letters(name)
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            text = value.decode("utf-8", "surrogateescape")
+        if value and value[-1] <= _BLANK:
+            text = text.rstrip(" \t")
+        if known not in headers:
+            headers[known] = text
+        elif known in _SINGLE:
+            head.repeated = known
+        else:
+            headers[known] += "," + text
 
 
 def _small_letters(name: bytes) -> str:
@@ -284,7 +320,3 @@ def _small_letters(name: bytes) -> str:
 def _malformed() -> S3Error:
     # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     return S3Error("BadRequest", "An error occurred when parsing the HTTP request.")
-
-
-def _too_large(most: int) -> S3Error:
-    return S3Error("RequestHeaderSectionTooLarge", MaxSizeAllowed=str(most))
