@@ -9,7 +9,9 @@ from collections.abc import Callable
 import structlog
 
 _log = structlog.get_logger("s3front.accepting")
-_AT_ONCE = 64
+_AT_ONCE = 1
+"""Connections taken before the loop turns: who takes all that are there leaves none to the other
+processes that wait at the same socket."""
 _PAUSE_S = 0.5
 _SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from gateway.wire.accepting import Acceptor
 
 MANY = 200
+FEW = 16
 
 
 class Greeter(asyncio.Protocol):
@@ -113,4 +114,22 @@ def test_a_shortage_of_descriptors_passes(
         await taking.stop(leave_queue=False)
 
     monkeypatch.setattr("gateway.wire.accepting._PAUSE_S", 0.01)
+    run(work())
+
+
+def test_who_waits_at_the_same_socket_gets_a_share(
+    run: Callable[[Coroutine[None, None, None]], None], bound: socket.socket
+) -> None:
+    async def work() -> None:
+        one, other = acceptor(bound.dup(), b"one"), acceptor(bound.dup(), b"other")
+        bound.listen(MANY)
+        clients = queued(bound, FEW)
+        one.start(MANY)
+        other.start(MANY)
+        heard = await greetings(clients)
+        assert heard.count(b"one") > FEW // 4
+        assert heard.count(b"other") > FEW // 4
+        await one.stop(leave_queue=False)
+        await other.stop(leave_queue=False)
+
     run(work())
