@@ -173,8 +173,8 @@ def _limits(settings: Settings) -> Limits:
     """The limits that are set, as far as the process may have descriptors for them."""
     limits = Limits.of(settings)
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # One for a connection and one for the file it reads or writes.
-    most = max(1, (descriptors - _DESCRIPTORS_OF_OURS) // 2)
+    # One for a connection, one for the file it reads or writes, one for the way around the transport.
+    most = max(1, (descriptors - _DESCRIPTORS_OF_OURS) // 3)
     if most < limits.connections:
         _log.warning(
             "max_connections is lowered: too few open files are allowed",

@@ -12,6 +12,7 @@ import structlog
 from gateway.s3.errors import S3Error
 from gateway.wire.admission import Admission, Entry
 from gateway.wire.arriving import ArrivingBody
+from gateway.wire.files import Bypass
 from gateway.wire.members import Members
 from gateway.wire.outlet import Outlet
 from gateway.wire.parsing import Head, Parser
@@ -74,6 +75,7 @@ class Connection(asyncio.Protocol):
         "_arriving",
         "_asked",
         "_awaited",
+        "_bypass",
         "_closing",
         "_counted",
         "_entry",
@@ -106,6 +108,8 @@ class Connection(asyncio.Protocol):
         """The body of the last request that was read, until it has ended."""
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._bypass: Bypass | None = None
+        """Made for the first large file, and kept for the next."""
         self._awaited = _NOTHING
         self._entry = Entry.CUT
         self._counted = ""
@@ -173,6 +177,8 @@ class Connection(asyncio.Protocol):
         self._server.admission.leave(self._entry, self._counted)
         self._entry = Entry.CUT
         self._outlet.closed()
+        if self._bypass is not None:
+            self._bypass.close()
         self._asked.clear()
         if self._arriving is not None:
             self._arriving.break_off()
@@ -266,6 +272,14 @@ class Connection(asyncio.Protocol):
             await self.wait()
         if self.is_lost:
             raise ConnectionResetError("the client has left")
+
+    def bypass(self) -> Bypass:
+        """The way around its transport. ConnectionResetError if there is nobody left."""
+        if self.is_lost:
+            raise ConnectionResetError("the client has left")
+        if self._bypass is None:
+            self._bypass = Bypass(self)
+        return self._bypass
 
     async def emptied(self) -> None:
         """Wait until all that was written is with the kernel. ConnectionResetError."""

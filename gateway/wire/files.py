@@ -7,7 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 SMALL: Final = 64 * 1024
 """Up to this many bytes are read and sent with the head."""
@@ -32,6 +32,16 @@ class Way(Protocol):
         """Whether the client keeps us waiting."""
 
 
+class Bytes(Protocol):
+    """What is sent: ``length`` bytes of a file from ``first`` on."""
+
+    first: int
+    length: int
+
+    def check(self) -> None:
+        """Raises if they are no longer those that were asked for."""
+
+
 def read_small(descriptor: int, first: int, length: int) -> bytes | None:
     """So many bytes of a file, if they are in memory and all there. None if not."""
     if not _NOWAIT:
@@ -45,34 +55,12 @@ def read_small(descriptor: int, first: int, length: int) -> bytes | None:
     return bytes(buffer) if count == length else None
 
 
-class Bytes(Protocol):
-    """What is sent: ``length`` bytes of a file from ``first`` on."""
+class Bypass:
+    """A duplicate of a connection's descriptor, to write to it around its transport.
 
-    first: int
-    length: int
-
-    def check(self) -> None:
-        """Raises if they are no longer those that were asked for."""
-
-
-async def send_file(way: Way, head: bytes, descriptor: int, of: Bytes) -> None:
-    """Send ``head`` and bytes of a file. Nothing may wait in the transport's buffer.
-
-    They are checked before the last of them is sent: what that raises cuts the answer short, as does
-    EOFError for a file that has become too short. ConnectionError if the client leaves.
+    While it is open the socket is, whatever becomes of the transport. Loop thread only; used by one
+    task at a time.
     """
-    with _Outgoing(way) as out:
-        await out.send(head, is_last=not of.length)
-        position, end = of.first, of.first + of.length
-        while position < end:
-            count = min(_AT_ONCE, end - position)
-            position += await out.send_of_file(
-                descriptor, position, count, of.check if position + count == end else None
-            )
-
-
-class _Outgoing:
-    """A duplicate of a connection's descriptor, while it is written to around the transport."""
 
     def __init__(self, way: Way) -> None:
         self._way = way
@@ -83,48 +71,86 @@ class _Outgoing:
         )
         self._number = self._socket.fileno()
         self._is_watched = False
+        self._is_lent = False
+        self._is_closing = False
 
-    def __enter__(self) -> Self:
-        return self
+    def close(self) -> None:
+        """Close it, as soon as no thread uses it."""
+        self._is_closing = True
+        if not self._is_lent:
+            self._watch_no_more()
+            self._socket.close()
 
-    def __exit__(self, *_: object) -> None:
-        self._watch_no_more()
-        self._socket.close()
+    async def send_file(self, head: bytes, descriptor: int, of: Bytes) -> None:
+        """Send ``head`` and bytes of a file. Nothing may wait in the transport's buffer.
 
-    async def send(self, data: bytes, *, is_last: bool) -> None:
+        They are checked before the last of them is sent: what that raises cuts the answer short, as
+        does EOFError for a file that has become too short. ConnectionError if the client leaves.
+        """
+        try:
+            await self._send(head, is_last=not of.length)
+            position, end = of.first, of.first + of.length
+            while position < end:
+                count = min(_AT_ONCE, end - position)
+                is_last = position + count == end
+                position += await self._send_some(
+                    descriptor, position, count, of.check if is_last else None
+                )
+                if position < end:
+                    await asyncio.sleep(0)
+        finally:
+            self._watch_no_more()
+
+    async def _send(self, data: bytes, *, is_last: bool) -> None:
         flags = 0 if is_last else getattr(socket, "MSG_MORE", 0)
         while data:
+            self._see_who_is_there()
             try:
                 data = data[self._socket.send(data, flags) :]
             except BlockingIOError:
                 await self._writable()
 
-    async def send_of_file(
+    async def _send_some(
         self, file: int, position: int, count: int, check: Callable[[], None] | None
     ) -> int:
         """Bytes that were sent of those, one at least."""
         while True:
+            self._see_who_is_there()
             if check is not None:
                 check()
             try:
-                if _is_in_memory(file, position, count):
+                if _is_in_memory(file, position + count - 1):
                     sent = os.sendfile(self._number, file, position, count)
-                    await asyncio.sleep(0)
                 else:
-                    self._watch_no_more()
-                    sent = await self._loop.run_in_executor(
-                        None, os.sendfile, self._number, file, position, count
-                    )
+                    sent = await self._sent_by_a_thread(file, position, count)
             except BlockingIOError:
                 await self._writable()
                 continue
             if not sent:
                 raise EOFError("a file became shorter while it was sent")
-            if self._way.is_lost:
-                raise ConnectionResetError("the client has left")
             return sent
 
+    async def _sent_by_a_thread(self, file: int, position: int, count: int) -> int:
+        """Whoever cancels this waits too: the descriptors are not to be closed under the thread."""
+        self._watch_no_more()
+        self._is_lent = True
+        sending = self._loop.run_in_executor(None, os.sendfile, self._number, file, position, count)
+        is_cancelled = False
+        while not sending.done():
+            try:
+                await asyncio.wait([sending])
+            except asyncio.CancelledError:
+                is_cancelled = True
+        self._is_lent = False
+        if self._is_closing:
+            self.close()
+        if is_cancelled:
+            sending.exception()  # asked for, so that nobody complains that it was not
+            raise asyncio.CancelledError
+        return sending.result()
+
     async def _writable(self) -> None:
+        self._see_who_is_there()
         if not self._is_watched:
             self._loop.add_writer(self._number, self._way.wake)
             self._is_watched = True
@@ -133,6 +159,8 @@ class _Outgoing:
             await self._way.wait()
         finally:
             self._way.blocked(is_so=False)
+
+    def _see_who_is_there(self) -> None:
         if self._way.is_lost:
             raise ConnectionResetError("the client has left")
 
@@ -142,14 +170,12 @@ class _Outgoing:
             self._is_watched = False
 
 
-def _is_in_memory(file: int, position: int, count: int) -> bool:
-    """Whether first and last of the bytes can be had without waiting for a disk."""
+def _is_in_memory(file: int, position: int) -> bool:
+    """Whether that byte can be had without waiting for a disk: those before it were read on the way."""
     if not _NOWAIT:
         return False
-    probe = bytearray(1)
     try:
-        for at in (position, position + count - 1):
-            os.preadv(file, [probe], at, _NOWAIT)
+        os.preadv(file, [bytearray(1)], position, _NOWAIT)
     except OSError:
         return False
     return True

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Final, Protocol
 
 from gateway.s3.message import Response, Stream
-from gateway.wire.files import SMALL, Way, read_small, send_file
+from gateway.wire.files import SMALL, Bypass, Way, read_small
 
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus
@@ -30,6 +30,9 @@ class Out(Way, Protocol):
 
     async def taken(self) -> None:
         """Wait until more may be sent. ConnectionResetError."""
+
+    def bypass(self) -> Bypass:
+        """The way around its transport. ConnectionResetError if there is nobody left."""
 
     async def emptied(self) -> None:
         """Wait until all that was written is with the kernel. ConnectionResetError."""
@@ -128,4 +131,4 @@ async def _large(out: Out, head: bytes, body: Stream, *, in_pieces: bool) -> Non
             await out.taken()
         return
     await out.emptied()
-    await send_file(out, head, descriptor, body)
+    await out.bypass().send_file(head, descriptor, body)

@@ -1,5 +1,6 @@
 """Large objects go from their file to the socket: whole, in order, or cut."""
 
+import asyncio
 import os
 import socket
 import threading
@@ -133,3 +134,88 @@ def test_a_small_file_is_read_if_it_is_there_whole(tmp_path: Path) -> None:
         assert read_small(descriptor, 2, 9) is None
     finally:
         os.close(descriptor)
+
+
+def test_a_connection_has_one_way_around_its_transport(
+    live: Live, client: Client, bucket: str, raw: Raw
+) -> None:
+    client.put(bucket, "key", LARGE)
+    get = signed(client, "GET", f"/{bucket}/key")
+    raw.send(get)
+    assert raw.reply().body == LARGE
+    held = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        raw.send(get)
+        assert raw.reply().body == LARGE
+    assert len(list(Path("/proc/self/fd").iterdir())) == held
+    with connected(live.port) as other:
+        other.send(get)
+        assert other.reply().body == LARGE
+
+
+async def test_a_thread_that_sends_keeps_the_descriptors_though_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closed under it, their numbers would be those of other files."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    path = tmp_path / "file"
+    path.write_bytes(LARGE)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def held(*_: int) -> int:
+        begun.set()
+        go_on.wait(20)
+        return 5
+
+    monkeypatch.setattr(files, "_is_in_memory", lambda *_: False)
+    monkeypatch.setattr(os, "sendfile", held)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(asyncio.Protocol, sock=ours)
+    way = Standing(transport)
+    bypass = files.Bypass(way)
+    number = bypass._number
+    with path.open("rb") as file:
+        sending = loop.create_task(bypass.send_file(b"", file.fileno(), Whole()))
+        await asyncio.to_thread(begun.wait, 20)
+        sending.cancel()
+        bypass.close()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not sending.done()
+        assert os.fstat(number)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
+    transport.close()
+    theirs.close()
+
+
+class Whole:
+    """All of a file."""
+
+    first = 0
+    length = len(LARGE)
+
+    def check(self) -> None:
+        """It is as it was."""
+
+
+class Standing:
+    """A connection that stands."""
+
+    is_lost = False
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+
+    async def wait(self) -> None:
+        raise AssertionError
+
+    def wake(self) -> None:
+        raise AssertionError
+
+    def blocked(self, *, is_so: bool) -> None:
+        raise AssertionError
