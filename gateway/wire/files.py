@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 SMALL: Final = 64 * 1024
-"""Up to this many bytes are read and sent with the head."""
+"""Up to this many bytes are gathered and sent with the head."""
 _AT_ONCE: Final = 1024**2
 """Bytes after which others have their turn."""
 _NOWAIT: Final = getattr(os, "RWF_NOWAIT", 0)
@@ -40,19 +40,6 @@ class Bytes(Protocol):
 
     def check(self) -> None:
         """Raises if they are no longer those that were asked for."""
-
-
-def read_small(descriptor: int, first: int, length: int) -> bytes | None:
-    """So many bytes of a file, if they are in memory and all there. None if not."""
-    if not _NOWAIT:
-        return None
-    buffer = bytearray(length)
-    try:
-        count = os.preadv(descriptor, [buffer], first, _NOWAIT)
-    except OSError:
-        # Not in memory, or not known to this file system: it is read where it may take long.
-        return None
-    return bytes(buffer) if count == length else None
 
 
 class Bypass:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Final, Protocol
 
 from gateway.s3.message import Response, Stream
-from gateway.wire.files import SMALL, Bypass, Way, read_small
+from gateway.wire.files import SMALL, Bypass, Way
 
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus
@@ -81,7 +81,7 @@ class Sender:
         if to_head:
             out.write(head)
         elif body.length <= SMALL and not response.in_pieces:
-            out.write(head + await _small(body))
+            out.write(head + b"".join([piece async for piece in body.chunks()]))
         else:
             try:
                 await _large(out, head, body, in_pieces=response.in_pieces)
@@ -110,16 +110,6 @@ class Sender:
         if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
             raise ValueError("a header holds a line break")
         return f"{text}\r\n{self._common}\r\n".encode("utf-8", "surrogateescape")
-
-
-async def _small(body: Stream) -> bytes:
-    descriptor = body.descriptor()
-    if descriptor is not None:
-        data = read_small(descriptor, body.first, body.length)
-        if data is not None:
-            body.check()
-            return data
-    return b"".join([piece async for piece in body.chunks()])
 
 
 async def _large(out: Out, head: bytes, body: Stream, *, in_pieces: bool) -> None:

@@ -10,7 +10,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.wire import files
-from gateway.wire.files import read_small
 from tests.live.client import Client
 from tests.live.server import Live
 from tests.wire.raw import Raw, connected, signed
@@ -123,17 +122,6 @@ def test_what_is_not_in_memory_is_sent_beside_the_loop(
     assert raw.reply().body == LARGE
     assert threads
     assert "live-server" not in threads
-
-
-def test_a_small_file_is_read_if_it_is_there_whole(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"0123456789")
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        assert read_small(descriptor, 2, 5) == b"23456"
-        assert read_small(descriptor, 2, 9) is None
-    finally:
-        os.close(descriptor)
 
 
 def test_a_connection_has_one_way_around_its_transport(
