@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from gateway.refusals import s3_refusal
 from gateway.s3.checksums import COMPOSITE, Digests
@@ -34,6 +34,8 @@ _KIND = "x-amz-content-sha256"
 
 BATCH = 1024 * 1024
 """Bytes of a body that are handed on at once: a hop to a thread costs as much as hashing 32 KiB."""
+GATHERED = 64 * 1024 * 1024
+"""Bytes of all bodies together that wait for more; beyond, each piece is handed on as it comes."""
 
 Give = Callable[[], Sequence[bytes | memoryview]]
 Take = Callable[[Give, int], Awaitable[None]]
@@ -198,22 +200,28 @@ class Payload:
 
         ``take(give, size)`` is to call ``give`` once, in any thread, and to keep what it returns: the
         content of some ``size`` bytes of the body, hashed as it is asked for and not copied. It is
-        called for up to BATCH bytes at once, or one piece of the body if that is longer.
+        called for up to BATCH bytes at once, or one piece of the body if that is longer; for fewer if
+        many slow clients keep many bytes waiting.
         Raises S3Error: IncompleteBody, BadDigest, XAmzContentSHA256Mismatch,
         SignatureDoesNotMatch (of a chunk), MalformedTrailerError and others.
         """
+        await self._send(take, BATCH)
+
+    async def _send(self, take: Take, batch: int) -> None:
         intake = self._intake()
         body = self._request.body
-        raws: list[bytes] = []
-        waiting = 0
-        while raw := await body.read():
-            if waiting and waiting + len(raw) > BATCH:
-                await take(partial(intake.feed, raws), waiting)
-                raws, waiting = [], 0
-            raws.append(raw)
-            waiting += len(raw)
-        if waiting:
-            await take(partial(intake.feed, raws), waiting)
+        with _Batch() as gathered:
+            while raw := await body.read():
+                if gathered.size and gathered.size + len(raw) > batch:
+                    raws, size = gathered.emptied()
+                    await take(partial(intake.feed, raws), size)
+                gathered.add(raw)
+                if gathered.size >= batch or gathered.too_many():
+                    raws, size = gathered.emptied()
+                    await take(partial(intake.feed, raws), size)
+            if gathered.size:
+                raws, size = gathered.emptied()
+                await take(partial(intake.feed, raws), size)
         intake.finish()
 
     async def document(self, most: int, *, checksum_of_body: bool = True) -> bytes:
@@ -235,7 +243,7 @@ class Payload:
             if len(content) > most:
                 raise S3Error("MaxMessageLengthExceeded")
 
-        await self.send(take)
+        await self._send(take, 1)
         return bytes(content)
 
     def _length(self) -> int | None:
@@ -263,6 +271,39 @@ class Payload:
             digests=self._digests,
             verified=self._verified,
         )
+
+
+class _Batch:
+    """Pieces of one body that wait to be handed on, counted with those of all others. Loop thread only."""
+
+    __slots__ = ("_pieces", "size")
+
+    in_all = 0
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.emptied()
+
+    def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self.size += len(piece)
+        _Batch.in_all += len(piece)
+
+    def too_many(self) -> bool:
+        return _Batch.in_all > GATHERED
+
+    def emptied(self) -> tuple[list[bytes], int]:
+        """What was in it, and how many bytes."""
+        pieces, size = self._pieces, self.size
+        _Batch.in_all -= size
+        self._pieces, self.size = [], 0
+        return pieces, size
 
 
 class _Intake:

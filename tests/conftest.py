@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
@@ -31,6 +32,16 @@ MAY_BLOCK = {
     "backends/local/attributes.py": {"forget"},
     "gateway/wire/files.py": {"_send", "_send_some"},
 }
+
+
+@pytest.fixture(autouse=True)
+def logs_are_plain() -> Iterator[None]:
+    """Tracebacks with all variables, as structlog draws them unless told, take seconds."""
+    structlog.reset_defaults()
+    render = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], render])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True, scope="session")

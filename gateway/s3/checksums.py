@@ -77,7 +77,8 @@ class _XXHash:
         self._state = state
 
     def update(self, data: Bytes, /) -> None:
-        self._state.update(data)
+        # awscrt takes nothing else here, though its CRCs do.
+        self._state.update(data if isinstance(data, bytes) else bytes(data))
 
     def digest(self) -> bytes:
         digest: bytes = self._state.finalize()

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from backends.errors import StorageError
 from gateway.observe.event import RequestEvent
 from gateway.s3.errors import S3Error, error_document
 from gateway.s3.message import Request, Response
@@ -200,11 +201,11 @@ class Listener:
         except ConnectionError:
             raise
         except CutShort as cut:
-            _log.exception("an answer was cut short", request_id=event.id)
+            _report("an answer was cut short", cut.__cause__ or cut, event)
             raise ConnectionAbortedError("the rest of the answer could not be had") from cut
-        except Exception:  # noqa: BLE001 - whatever it is, the client gets S3's error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets S3's error
             # The bytes of a small answer are read before its head is sent.
-            _log.exception("an answer could not be sent", request_id=event.id)
+            _report("an answer could not be sent", error, event)
             path = head.target.partition("?")[0]
             failed = self._refusal(S3Error("InternalError"), event, resource=path)
             failed.close = response.close
@@ -264,6 +265,11 @@ class Listener:
             peer="-",
             started_ns=time.time_ns(),
         )
+
+
+def _report(what: str, error: BaseException, event: RequestEvent) -> None:
+    expected = isinstance(error, StorageError | EOFError)
+    _log.error(what, request_id=event.id, cause=str(error), exc_info=None if expected else error)
 
 
 class _RequestIds:

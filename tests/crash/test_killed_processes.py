@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.payload import BATCH
 from tests.crash.checking import check_buckets, check_objects, check_uploads, leftovers
 from tests.crash.journal import Journal
 from tests.crash.serving import Killable, killable
@@ -69,9 +70,9 @@ def half_a_put(client: Client, path: str) -> Iterator[None]:
     connection = http.client.HTTPConnection("127.0.0.1", int(client.host.split(":")[1]))
     connection.putrequest("PUT", path, skip_host=True, skip_accept_encoding=True)
     headers = client.headers("PUT", path, payload_hash="UNSIGNED-PAYLOAD")
-    for name, value in {**headers, "content-length": "200000"}.items():
+    for name, value in {**headers, "content-length": str(2 * BATCH)}.items():
         connection.putheader(name, value)
-    connection.endheaders(b"x" * 100_000)
+    connection.endheaders(b"x" * BATCH)
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.local import staging
+from backends.local import durability
 from gateway.catalog.sqlite import committer, connection
 from tests.crash.checking import check_buckets, check_objects, check_uploads, leftovers
 from tests.crash.journal import Journal
@@ -93,12 +93,13 @@ def test_nothing_acknowledged_is_lost_in_hundreds_of_states(tmp_path: Path) -> N
     assert problems_in(recorded, states=600) == []
 
 
-async def _nothing(*_: object) -> None:
+def _nothing(_: int) -> None:
     return
 
 
 def _no_sync_of_data(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(staging, "sync_file", _nothing)
+    patch.setattr(durability, "_failure_of_sync", _nothing)
+    patch.setattr(durability, "_begin_writing", None)
 
 
 def _commits_that_wait_for_no_disk(patch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import uvloop
 from structlog.testing import capture_logs
 
 from backends.errors import Damaged
+from backends.local.at_once import AtOnce
 from backends.local.reading import LocalContent
 from gateway.wire.limits import Limits
 from tests.live.client import Client
@@ -149,6 +150,8 @@ def test_bytes_that_cannot_be_read_are_an_error_and_not_a_short_object(
         raise Damaged("rewritten while it was read")
 
     monkeypatch.setattr(LocalContent, "check", broken)
+    # As if it were not in memory.
+    monkeypatch.setattr(AtOnce, "read", lambda *_, **__: None)
     with capture_logs() as logged:
         answer = client.get(bucket, "small")
     assert (answer.status, answer.code) == (500, "InternalError")
