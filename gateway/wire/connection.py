@@ -4,7 +4,6 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable
-from enum import Enum
 from typing import Final, Protocol, cast
 
 import structlog
@@ -12,6 +11,7 @@ import structlog
 from gateway.s3.errors import S3Error
 from gateway.wire.admission import Admission, Entry
 from gateway.wire.arriving import ArrivingBody
+from gateway.wire.awaited import BODY, END, FIRST, HEAD, NEXT, NOTHING, REST, Awaited
 from gateway.wire.files import Bypass
 from gateway.wire.members import Members
 from gateway.wire.outlet import Outlet
@@ -40,28 +40,6 @@ class Server(Protocol):
 
     def refuse(self, connection: "Connection", error: S3Error) -> Awaitable[None]:
         """Answer what cannot be read. ConnectionError as above."""
-
-
-class _Awaited(Enum):
-    """What has to happen before the connection's deadline."""
-
-    NOTHING = "nothing"
-    FIRST = "the first byte of the first request"
-    NEXT = "the first byte of a further request"
-    HEAD = "the rest of a head"
-    BODY = "more of a body that is read"
-    REST = "the rest of a body that nobody reads"
-    END = "the client closes"
-
-
-# A member is found by its class much more slowly.
-_NOTHING: Final = _Awaited.NOTHING
-_FIRST: Final = _Awaited.FIRST
-_NEXT: Final = _Awaited.NEXT
-_HEAD: Final = _Awaited.HEAD
-_BODY: Final = _Awaited.BODY
-_REST: Final = _Awaited.REST
-_END: Final = _Awaited.END
 
 
 class Connection(asyncio.Protocol):
@@ -110,7 +88,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._bypass: Bypass | None = None
         """Made for the first large file, and kept for the next."""
-        self._awaited = _NOTHING
+        self._awaited = NOTHING
         self._entry = Entry.CUT
         self._counted = ""
         self._last = False
@@ -146,7 +124,7 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         seconds = min(limits.header_s, _TOLD_S) if self.is_refused else limits.header_s
-        self._await(_FIRST, seconds)
+        self._await(FIRST, seconds)
 
     def data_received(self, data: bytes) -> None:
         """Read requests from it."""
@@ -172,7 +150,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Release what it held."""
         self.is_lost = self._closing = self._last = True
-        self._await(_NOTHING)
+        self._await(NOTHING)
         self._server.members.lost(self)
         self._server.admission.leave(self._entry, self._counted)
         self._entry = Entry.CUT
@@ -220,7 +198,7 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None:
             self._arriving.end()
             self._arriving = None
-            if self._awaited is _REST:
+            if self._awaited is REST:
                 self._go_on()
 
     def has_enough(self) -> bool:
@@ -246,12 +224,12 @@ class Connection(asyncio.Protocol):
 
     def expect(self, seconds: float) -> None:
         """Tell the body if nothing came in so many seconds."""
-        self._await(_BODY, seconds)
+        self._await(BODY, seconds)
 
     def expect_nothing(self) -> None:
         """It came."""
-        if self._awaited is _BODY:
-            self._await(_NOTHING)
+        if self._awaited is BODY:
+            self._await(NOTHING)
 
     # What who answers says.
 
@@ -331,13 +309,13 @@ class Connection(asyncio.Protocol):
     def late(self) -> None:
         """What was awaited did not happen in time."""
         awaited = self._awaited
-        self._await(_NOTHING)
-        if awaited is _BODY:
+        self._await(NOTHING)
+        if awaited is BODY:
             if self._arriving is not None:
                 self._arriving.stall()
-        elif awaited is _HEAD:
+        elif awaited is HEAD:
             self._cannot_read(S3Error("RequestTimeout"))
-        elif awaited is _END:
+        elif awaited is END:
             self.transport.close()
         else:
             # Nobody asked anything, or it was answered already.
@@ -345,7 +323,7 @@ class Connection(asyncio.Protocol):
 
     # The course of things.
 
-    def _await(self, what: _Awaited, seconds: float = _NEVER) -> None:
+    def _await(self, what: Awaited, seconds: float = _NEVER) -> None:
         self._awaited = what
         self.deadline = _NEVER if seconds is _NEVER else self._loop.time() + seconds
 
@@ -374,18 +352,18 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None and not self._asked:
             return
         if self._asked:
-            self._await(_NOTHING)
+            self._await(NOTHING)
             self._task = self._loop.create_task(self._serve(self._asked.popleft()))
         elif self._last:
             self._close()
         elif self._parser.in_head:
-            if self._awaited is _FIRST:
+            if self._awaited is FIRST:
                 # Its time runs since the connection was made.
-                self._awaited = _HEAD
-            elif self._awaited is not _HEAD:
-                self._await(_HEAD, self._limits.header_s)
-        elif self._awaited is not _FIRST and self._awaited is not _NEXT:
-            self._await(_NEXT, self._limits.idle_s)
+                self._awaited = HEAD
+            elif self._awaited is not HEAD:
+                self._await(HEAD, self._limits.header_s)
+        elif self._awaited is not FIRST and self._awaited is not NEXT:
+            self._await(NEXT, self._limits.idle_s)
 
     async def _serve(self, asked: tuple[Head, ArrivingBody] | S3Error) -> None:
         try:
@@ -419,7 +397,7 @@ class Connection(asyncio.Protocol):
         if body is not None and not body.ended and not body.broken:
             body.drop()
             if not self._last:
-                self._await(_REST, self._limits.linger_s)
+                self._await(REST, self._limits.linger_s)
                 return
         if self._refuses_more or (self._last and not self._asked):
             unread = body is None or not body.ended or self._parser.in_head or bool(self._asked)
@@ -448,9 +426,9 @@ class Connection(asyncio.Protocol):
             return
         self._outlet.closing()
         if slowly and self._end_ours():
-            self._await(_END, self._limits.linger_s)
+            self._await(END, self._limits.linger_s)
         else:
-            self._await(_NOTHING)
+            self._await(NOTHING)
             self.transport.close()
 
     def _end_ours(self) -> bool:
