@@ -109,7 +109,12 @@ async def _start(
     lease = Lease(state / JOBS_LOCK)
     held = None if jobs else await lease.hold()
     application = build(settings, credentials, str(state / "catalog.db"), 1)
-    await application.open(first=True)
+    try:
+        await application.open(first=True)
+    except BaseException:
+        if held is not None:
+            lease.let_go(held)
+        raise
     health = Health(probe=application.probe, bucket_exists=application.bucket_exists)
     health.state = State.READY
     events: Queue[RequestEvent] = Queue()
@@ -138,7 +143,7 @@ async def _start(
         await application.aclose()
         if held is not None:
             lease.let_go(held)
-        # As asyncio.run ends: aiohttp may still be draining the body of a client that has left.
+        # As asyncio.run ends: what runs beside may not have heard yet.
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
