@@ -25,6 +25,7 @@ from gateway.server.failure import Exit, StartError
 from gateway.server.health import Health, State
 from gateway.server.tls import Certificate
 from gateway.settings.model import Settings
+from gateway.wire.files import MOST_KEPT
 from gateway.wire.limits import Limits
 from gateway.wire.listener import Listener
 
@@ -173,8 +174,7 @@ def _limits(settings: Settings) -> Limits:
     """The limits that are set, as far as the process may have descriptors for them."""
     limits = Limits.of(settings)
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # One for a connection, one for the file it reads or writes, one for the way around the transport.
-    most = max(1, (descriptors - _DESCRIPTORS_OF_OURS) // 3)
+    most = connections_with(descriptors - _DESCRIPTORS_OF_OURS, limits.requests)
     if most < limits.connections:
         _log.warning(
             "max_connections is lowered: too few open files are allowed",
@@ -183,6 +183,16 @@ def _limits(settings: Settings) -> Limits:
         )
         limits = replace(limits, connections=most)
     return limits
+
+
+def connections_with(descriptors: int, requests: int) -> int:
+    """How many connections there may be, one at least, if so many files may be open for them.
+
+    Each has one; each request that is answered has two more at most: the file it reads or writes, and
+    the way around the transport. Of these some are kept for the next request.
+    """
+    free = max(0, descriptors - MOST_KEPT)
+    return max(1, free - 2 * requests if free >= 3 * requests else free // 3)
 
 
 def _factory(name: str) -> Factory:

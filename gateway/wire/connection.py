@@ -12,7 +12,7 @@ from gateway.s3.errors import S3Error
 from gateway.wire.admission import Admission, Entry
 from gateway.wire.arriving import ArrivingBody
 from gateway.wire.awaited import BODY, END, FIRST, HEAD, NEXT, NOTHING, REST, Awaited
-from gateway.wire.files import Bypass
+from gateway.wire.files import MOST_KEPT, Bypass
 from gateway.wire.members import Members
 from gateway.wire.outlet import Outlet
 from gateway.wire.parsing import Head, Parser
@@ -394,6 +394,9 @@ class Connection(asyncio.Protocol):
     def _answered(self, body: ArrivingBody | None) -> None:
         if self._closing:
             return
+        if self._bypass is not None and Bypass.count > MOST_KEPT:
+            self._bypass.close()
+            self._bypass = None
         if body is not None and not body.ended and not body.broken:
             body.drop()
             if not self._last:

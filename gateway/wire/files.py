@@ -11,6 +11,8 @@ from typing import Final, Protocol
 
 SMALL: Final = 64 * 1024
 """Up to this many bytes are gathered and sent with the head."""
+MOST_KEPT: Final = 256
+"""Ways around a transport that are kept for the next large file, of all connections together."""
 _AT_ONCE: Final = 1024**2
 """Bytes after which others have their turn."""
 _NOWAIT: Final = getattr(os, "RWF_NOWAIT", 0)
@@ -49,6 +51,9 @@ class Bypass:
     task at a time.
     """
 
+    count = 0
+    """How many there are."""
+
     def __init__(self, way: Way) -> None:
         self._way = way
         self._loop = asyncio.get_running_loop()
@@ -60,10 +65,13 @@ class Bypass:
         self._is_watched = False
         self._is_lent = False
         self._is_closing = False
+        Bypass.count += 1
 
     def close(self) -> None:
         """Close it, as soon as no thread uses it."""
-        self._is_closing = True
+        if not self._is_closing:
+            self._is_closing = True
+            Bypass.count -= 1
         if not self._is_lent:
             self._watch_no_more()
             self._socket.close()

@@ -1,6 +1,7 @@
 """Large objects go from their file to the socket: whole, in order, or cut."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.wire import files
+from gateway.wire import connection, files
 from tests.live.client import Client
 from tests.live.server import Live
+from tests.server.running import until
 from tests.wire.raw import Raw, connected, signed
 
 MIB = 1024**2
@@ -139,6 +141,25 @@ def test_a_connection_has_one_way_around_its_transport(
     with connected(live.port) as other:
         other.send(get)
         assert other.reply().body == LARGE
+
+
+def test_not_all_connections_keep_theirs(
+    client: Client, bucket: str, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.put(bucket, "key", LARGE)
+    until(lambda: files.Bypass.count == 0)
+    monkeypatch.setattr(connection, "MOST_KEPT", 2)
+    get = signed(client, "GET", f"/{bucket}/key")
+    with contextlib.ExitStack() as still_open:
+        raws = [still_open.enter_context(connected(live.port)) for _ in range(5)]
+        for raw in raws:
+            raw.send(get)
+            assert raw.reply().body == LARGE
+        until(lambda: files.Bypass.count == 2)
+        for raw in raws:
+            raw.send(get)
+            assert raw.reply().body == LARGE
+    until(lambda: files.Bypass.count == 0)
 
 
 async def test_a_thread_that_sends_keeps_the_descriptors_though_nobody_waits(
