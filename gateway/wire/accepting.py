@@ -9,9 +9,6 @@ from collections.abc import Callable
 import structlog
 
 _log = structlog.get_logger("s3front.accepting")
-_AT_ONCE = 1
-"""Connections taken before the loop turns: who takes all that are there leaves none to the other
-processes that wait at the same socket."""
 _PAUSE_S = 0.5
 _SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -63,28 +60,29 @@ class Acceptor:
             self._pause.cancel()
         self._loop.remove_reader(self._sock.fileno())
         if not leave_queue:
-            while self._take_some():
+            while self._take_one():
                 pass
         self._sock.close()
         await asyncio.gather(*self._beginning)
 
     def _take(self) -> None:
-        self._take_some()
+        # One a turn of the loop: who takes all that are there leaves none to the other processes
+        # that wait at the same socket.
+        self._take_one()
 
-    def _take_some(self) -> bool:
-        """Take what is in the queue, not all at once. Whether there may be more."""
-        for _ in range(_AT_ONCE):
-            try:
-                connection, _ = self._sock.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return False
-            except OSError as error:
-                self._cannot_take(error)
-                return False
-            connection.setblocking(False)
-            task = self._loop.create_task(self._begin(connection))
-            self._beginning.add(task)
-            task.add_done_callback(self._beginning.discard)
+    def _take_one(self) -> bool:
+        """Whether there was one, and so may be more."""
+        try:
+            connection, _ = self._sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return False
+        except OSError as error:
+            self._cannot_take(error)
+            return False
+        connection.setblocking(False)
+        task = self._loop.create_task(self._begin(connection))
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
         return True
 
     def _cannot_take(self, error: OSError) -> None:

@@ -161,7 +161,7 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None:
             self._arriving.break_off()
             self._arriving = None
-        self._wake()
+        self.wake()
 
     def pause_writing(self) -> None:
         """The client takes less than is sent: it is watched from now on."""
@@ -172,7 +172,7 @@ class Connection(asyncio.Protocol):
         """It has taken enough."""
         self._paused = False
         self._outlet.freed()
-        self._wake()
+        self.wake()
 
     # What the parser says.
 
@@ -279,7 +279,8 @@ class Connection(asyncio.Protocol):
 
     def wake(self) -> None:
         """End ``wait``."""
-        self._wake()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def blocked(self, *, is_so: bool) -> None:
         """Whether bytes that were sent around the transport wait for the client."""
@@ -446,7 +447,3 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.resume_reading()
         return True
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
