@@ -305,14 +305,15 @@ class Check:
             return None
 
     async def _doomed(self) -> list[Problem]:
-        before = {(one.storage, one.path) for one in await self._catalog.doomed()}
+        before = {(one.storage, one.path): one.fingerprint for one in await self._catalog.doomed()}
         if not before:
             return []
         await asyncio.sleep(self._pause_s)
         problems = []
+        # With its fingerprint: a path may have been freed meanwhile, taken and doomed again.
         for one in await self._catalog.doomed():
             storage = self._storages.get(one.storage)
-            if storage is None or (one.storage, one.path) not in before:
+            if storage is None or before.get((one.storage, one.path)) != one.fingerprint:
                 continue
             try:
                 stored = await storage.stat(one.path)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -19,6 +20,7 @@ from backends.errors import NotFound
 from backends.interface import Storage, Stored
 from backends.local.storage import LocalStorage
 from gateway.catalog.errors import CatalogUnavailable
+from gateway.catalog.records import Location
 from gateway.catalog.sqlite import SqliteCatalog, renewing, schema
 from gateway.jobs.checking import Check, Problem
 from gateway.jobs.repairing import Repair
@@ -260,6 +262,30 @@ def test_a_finding_of_the_scrub_is_told_until_the_object_is_well(
     assert checked(live) == {"damaged key": None}
     assert checked(live, repair=True) == {"damaged key": "found well again"}
     assert checked(live) == {}
+
+
+def test_a_path_that_is_deleted_again_and_again_is_no_finding(
+    live: Live, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look sees a deletion that is not settled yet, of other bytes each time."""
+    client.put("bucket", "key", b"content")
+
+    async def location() -> Location:
+        catalog = live.services.catalog
+        version = await catalog.get(await catalog.bucket("bucket"), "key")
+        assert version is not None
+        return version.location
+
+    now = asyncio.run_coroutine_threadsafe(location(), live.loop).result(10)
+    other = replace(now, fingerprint=replace(now.fingerprint, size=1))
+    looks = iter([[other], [now], [now], [now]])
+
+    async def doomed(_: SqliteCatalog) -> list[Location]:
+        return next(looks)
+
+    monkeypatch.setattr(SqliteCatalog, "doomed", doomed)
+    assert checked(live) == {}
+    assert checked(live) == {"doomed bucket/key": None}
 
 
 def test_writers_at_the_same_time_make_no_findings(live: Live, client: Client) -> None:
