@@ -3,6 +3,7 @@
 StorageError
 ├── NotFound          nothing is stored under that path
 ├── NameRefused       the storage cannot hold that path (too long, reserved, a parent is a file …)
+├── Exists            something is there already, and was not to be replaced
 ├── Unsupported       a verb or an argument this storage does not declare in ``Can``
 ├── Denied            the storage refuses us (permission, read-only mount)
 ├── Full              no space or quota left
@@ -26,6 +27,10 @@ class NotFound(StorageError):
 
 class NameRefused(StorageError):
     """This storage cannot hold the path; another name is needed."""
+
+
+class Exists(StorageError):
+    """Something is stored under the path, and was not to be replaced."""
 
 
 class Unsupported(StorageError):

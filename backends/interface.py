@@ -21,7 +21,7 @@ staged name until they are placed.
 """
 
 import abc
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
 
@@ -54,6 +54,32 @@ class Can(Flag):
     REPLICATE = auto()
     """Has ``replicate`` and ``sync``: can be the source and the target of a backup."""
 
+    UNSIZED = auto()
+    """``write`` takes bodies of unknown size."""
+    TREE = auto()
+    """Keeps the rule of file systems: nothing lies below a path that holds bytes."""
+    UNIQUE = auto()
+    """Each write has a fingerprint of its own, even of the same bytes."""
+    OUTLIVE = auto()
+    """An open reading gives the bytes it was opened for, whatever becomes of the path meanwhile.
+
+    Without it such a reading may end with Damaged, but never gives other bytes.
+    """
+    CREATE = auto()
+    """``write``, ``copy`` and ``complete_parts`` can refuse to replace anything, at one moment."""
+    DESCRIBE = auto()
+    """``write``, ``copy`` and ``begin_parts`` take a self-description, which ``stat`` tells."""
+    COPY = auto()
+    """Has ``copy``: the storage copies by itself, no byte through this process."""
+    MOVE = auto()
+    """Has ``move``: another name for the same bytes, at one moment."""
+    PARTS = auto()
+    """Has ``begin_parts`` and the verbs that go with it."""
+    COPY_PARTS = auto()
+    """Has ``copy_part``."""
+    LINK = auto()
+    """Has ``link``: others can read a path for a while without us."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -62,6 +88,11 @@ class Limits:
     max_segment: int = 255
     max_path: int = 4096
     max_object: int = 5 * 1024**4
+    max_write: int = 5 * 1024**4
+    """Largest body of one ``write`` or ``write_part``."""
+    min_part: int = 0
+    """Smallest part but the last."""
+    max_description: int = MAX_DESCRIPTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,10 +313,22 @@ class Storage(abc.ABC):
         return None
 
     @abc.abstractmethod
-    async def write(self, path: str, body: AsyncIterator[bytes], *, size: int | None) -> Stored:
+    async def write(
+        self,
+        path: str,
+        body: AsyncIterator[bytes],
+        *,
+        size: int | None,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
         """Store all of ``body`` under ``path``, replacing what was there, all or nothing.
 
-        If ``size`` is given and the body is shorter or longer, Damaged, and nothing changes.
+        If ``size`` is given and the body is shorter or longer, Damaged, and nothing changes. It must
+        be given where Can.UNSIZED is not declared. ``description``, of at most
+        ``limits.max_description`` bytes, is kept with the bytes (Can.DESCRIBE). ``create``: Exists, and
+        nothing changes, if something is there (Can.CREATE). Unsupported where that is not declared.
+        After Unavailable or Throttled the bytes may be there or not, or come to be there later.
         """
 
     @abc.abstractmethod
@@ -301,6 +344,84 @@ class Storage(abc.ABC):
         In UTF-8 byte order of the whole path; without what lies under ``RESERVED`` unless
         ``prefix`` does. Denied if a folder may not be read, unless those are to be passed over.
         """
+
+    # Declared: what a storage that is reached over a network may do by itself.
+
+    async def copy(
+        self,
+        source: str,
+        path: str,
+        *,
+        only_if: Fingerprint,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
+        """Put the bytes of ``source`` under ``path`` as well, all or nothing (Can.COPY).
+
+        NotFound if nothing is there, Damaged if it has another fingerprint than ``only_if``.
+        ``description`` in place of the one that ``source`` has; ``create`` as in ``write``. ``source`` and
+        ``path`` are two paths.
+        """
+        raise Unsupported("copies")
+
+    async def move(self, source: str, path: str, *, only_if: Fingerprint) -> Stored:
+        """Give the bytes of ``source``, and their description, the name ``path`` (Can.MOVE).
+
+        Never replaces anything: Exists, and nothing changes, if something is there. NotFound and
+        Damaged as ``copy``. The fingerprint may be another one afterwards.
+        """
+        raise Unsupported("moves")
+
+    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
+        """Begin to write ``path`` in parts (Can.PARTS). Returns an id for the verbs below; nothing
+        is to be seen under ``path`` until ``complete_parts``."""
+        raise Unsupported("parts")
+
+    async def write_part(
+        self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
+    ) -> str:
+        """Store part ``number`` (1 to 10,000), in place of an earlier one of that number.
+
+        Returns its tag. Damaged if the body has not ``size`` bytes; NotFound if there is no such
+        upload.
+        """
+        raise Unsupported("parts")
+
+    async def copy_part(
+        self,
+        path: str,
+        upload: str,
+        number: int,
+        source: str,
+        *,
+        first: int,
+        last: int,
+        only_if: Fingerprint,
+    ) -> str:
+        """As ``write_part``, of bytes ``first`` to ``last`` of ``source`` (Can.COPY_PARTS)."""
+        raise Unsupported("parts that are copied")
+
+    async def complete_parts(
+        self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
+    ) -> Stored:
+        """Make the parts, by number and tag in ascending order, the bytes under ``path``.
+
+        All or nothing; ``create`` as in ``write``. NotFound if there is no such upload: it may have
+        been completed by a call whose answer was lost. Damaged if a part is not as it is named.
+        """
+        raise Unsupported("parts")
+
+    async def abort_parts(self, path: str, upload: str) -> None:
+        """Drop the parts. No such upload is no error."""
+        raise Unsupported("parts")
+
+    def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+        """A URL by which anybody can GET ``path`` for so long (Can.LINK). No request is made.
+
+        ``answer_with``: headers of the answer, by lower-case name; Unsupported for one that the storage
+        cannot be told.
+        """
+        raise Unsupported("links")
 
     # Declared: Can.STAGE. The sync ones run inside the catalog's commit, block on purpose and
     # briefly, and are safe to call from any thread.

@@ -128,7 +128,7 @@ class _Tree:
 class MemoryStorage(Storage):
     """Bytes in dictionaries. Contents survive ``aclose`` and a new ``open``."""
 
-    can = Can.STAGE | Can.PARTS_IN_PLACE
+    can = Can.STAGE | Can.PARTS_IN_PLACE | Can.UNSIZED | Can.TREE | Can.UNIQUE | Can.OUTLIVE
 
     def __init__(self) -> None:
         self._tree = _Tree()
@@ -161,7 +161,17 @@ class MemoryStorage(Storage):
         self._check(path)
         return _content(_found(self._tree.paths, path), path, first, last, only_if)
 
-    async def write(self, path: str, body: AsyncIterator[bytes], *, size: int | None) -> Stored:
+    async def write(
+        self,
+        path: str,
+        body: AsyncIterator[bytes],
+        *,
+        size: int | None,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
+        if description is not None or create:
+            raise Unsupported("descriptions and conditions of a write")
         self._check(path)
         staged = self.stage(f"write-{secrets.token_hex(16)}")
         try:

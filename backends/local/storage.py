@@ -47,6 +47,7 @@ class LocalStorage(Storage):
     """
 
     can = Can.STAGE | Can.PARTS_IN_PLACE | Can.WATCH | Can.REPLICATE
+    can |= Can.UNSIZED | Can.TREE | Can.UNIQUE | Can.OUTLIVE
     if hasattr(os, "copy_file_range"):
         can |= Can.KERNEL_COPY
 
@@ -122,7 +123,17 @@ class LocalStorage(Storage):
         held.pool.check_open()
         return held.at_once.read(path, first=first, last=last, only_if=only_if)
 
-    async def write(self, path: str, body: AsyncIterator[bytes], *, size: int | None) -> Stored:
+    async def write(
+        self,
+        path: str,
+        body: AsyncIterator[bytes],
+        *,
+        size: int | None,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
+        if description is not None or create:
+            raise Unsupported("descriptions and conditions of a write")
         use = self._use
         naming.segments(path, self.limits)
         name = f"write-{secrets.token_hex(16)}"
