@@ -4,7 +4,7 @@ A *path* is a relative name of ``/``-separated, non-empty segments in valid UTF-
 key: ``gateway.service`` chooses paths (``bucket/key`` where the storage can hold that name, else a
 name of its own under ``RESERVED``). A storage refuses with ``NameRefused`` what it cannot hold.
 
-Promises, tested for every storage by ``tests/backends/test_behaviour.py``:
+Promises, tested for every storage by ``tests/backends/test_*behaviour.py``:
 
 - a write is all or nothing: a short, failed or cancelled body leaves what was there before;
 - delete of nothing is no error;
@@ -276,6 +276,24 @@ class Storage(abc.ABC):
         """Blocks briefly. Unavailable unless the storage is the one that was opened: a directory
         whose file system was unmounted, or that another was mounted over, is not."""
 
+    # Names: pure, and never wait.
+
+    def claim(self, path: str) -> str:
+        """The name by which ``path`` is owned: equal for two paths the storage cannot tell apart.
+
+        The path itself on a storage that is exact; folded on one that folds case or Unicode.
+        """
+        return path
+
+    @abc.abstractmethod
+    def natural(self, bucket: str, key: str) -> str | None:
+        """The path ``bucket/key`` if this storage can hold that name exactly, else None.
+
+        Pure: a question of spelling and length only (empty, ``.`` or ``..`` segments, a trailing
+        ``/``, control characters, over-long segments, buckets that look like ``RESERVED`` are
+        refused), but for names that the probed file system is known to give back altered.
+        """
+
     # The five verbs.
 
     @abc.abstractmethod
@@ -328,7 +346,8 @@ class Storage(abc.ABC):
         be given where Can.UNSIZED is not declared. ``description``, of at most
         ``limits.max_description`` bytes, is kept with the bytes (Can.DESCRIBE). ``create``: Exists, and
         nothing changes, if something is there (Can.CREATE). Unsupported where that is not declared.
-        After Unavailable or Throttled the bytes may be there or not, or come to be there later.
+        After Unavailable or Throttled, or when it is cancelled after the body has ended, the bytes may be
+        there or not, or come to be there later.
         """
 
     @abc.abstractmethod
@@ -425,22 +444,6 @@ class Storage(abc.ABC):
 
     # Declared: Can.STAGE. The sync ones run inside the catalog's commit, block on purpose and
     # briefly, and are safe to call from any thread.
-
-    def claim(self, path: str) -> str:
-        """The name by which ``path`` is owned: equal for two paths the storage cannot tell apart.
-
-        The path itself on a storage that is exact; folded on one that folds case or Unicode.
-        """
-        return path
-
-    def natural(self, bucket: str, key: str) -> str | None:
-        """The path ``bucket/key`` if this storage can hold that name exactly, else None.
-
-        Pure: a question of spelling and length only (empty, ``.`` or ``..`` segments, a trailing
-        ``/``, control characters, over-long segments, buckets that look like ``RESERVED`` are
-        refused), but for names that the probed file system is known to give back altered.
-        """
-        raise Unsupported("natural names")
 
     def stage(
         self, name: str, *, offset: int = 0, exclusive: bool = True, size: int | None = None

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from backends.interface import Can, Content, Fingerprint, Storage
+from backends.interface import Can, Content, Fingerprint, Limits, Storage
 from backends.local import opened, probing
 from backends.local.opening import open_components
 from backends.local.storage import LocalStorage
 from backends.memory import MemoryStorage
+from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS, RemoteMemoryStorage
 
 NewStorage = Callable[[], AbstractAsyncContextManager[Storage]]
 Make = Callable[[Path, pytest.MonkeyPatch], Storage]
@@ -31,6 +32,8 @@ def make_plain_local(root: Path, patch: pytest.MonkeyPatch) -> Storage:
 
 MAKE: dict[str, Make] = {
     "memory": lambda _root, _patch: MemoryStorage(),
+    "memory-as-s3": lambda _root, _patch: RemoteMemoryStorage(AS_S3, S3_LIMITS),
+    "memory-as-webdav": lambda _root, _patch: RemoteMemoryStorage(AS_WEBDAV, Limits()),
     "local": lambda root, _patch: LocalStorage(root=root),
     "plain-local": make_plain_local,
 }

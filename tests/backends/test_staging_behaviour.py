@@ -259,51 +259,6 @@ async def test_folders(storage: Storage) -> None:
         storage.make_folder("file")
 
 
-async def test_a_claim_is_the_same_for_the_same_path(storage: Storage) -> None:
-    assert storage.claim("b/k") == storage.claim("b/k")
-    assert storage.claim("b/k") != storage.claim("b/l")
-
-
-@pytest.mark.parametrize(
-    ("bucket", "key"),
-    [
-        ("b", "k"),
-        ("b", "a/b/c.txt"),
-        ("b", "日本 語/é"),
-        ("b", ".s3front/k"),
-        ("b", 'a\\b:*?"<>|'),
-        ("b", " a /.. /..."),
-        ("b", "x" * 255),
-        ("s3front", "k"),
-    ],
-)
-async def test_a_key_with_a_natural_name_is_stored_under_it(
-    storage: Storage, bucket: str, key: str
-) -> None:
-    assert storage.natural(bucket, key) == f"{bucket}/{key}"
-    await sealed(storage, "put-1", b"data")
-    assert storage.prepare(f"{bucket}/{key}")
-    assert storage.place("put-1", f"{bucket}/{key}")
-    assert await paths(storage) == [f"{bucket}/{key}"]
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        *("", "/k", "k/", "a//b", ".", "..", "a/../b", "./a", "a/."),
-        *("a\0b", "a\nb", "a\x1b[0m", "a\x85", "\udc80"),
-        *("x" * 256, "é" * 128, "a/" * 2100 + "a"),
-    ],
-)
-async def test_a_key_without_a_natural_name(storage: Storage, key: str) -> None:
-    assert storage.natural("b", key) is None
-
-
-async def test_a_reserved_bucket_has_no_natural_names(storage: Storage) -> None:
-    for bucket in (".s3front", ".S3FRONT", ".s3front.", "", ".", "..", "a/b"):
-        assert storage.natural(bucket, "k") is None
-
-
 async def test_a_staged_name_is_new(storage: Storage) -> None:
     await sealed(storage, "put-1", b"first")
     again = storage.stage("put-1")
