@@ -1,0 +1,53 @@
+"""Which addresses a storage may be reached at: asked of each address when it is connected to.
+
+So a name that stands for another address than a moment ago gains nothing by it.
+"""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+from aiohttp import AddrInfoType
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class AddressRefused(OSError):
+    """The address is not one that the settings allow."""
+
+
+def public_socket(address: AddrInfoType) -> socket.socket:
+    """A socket for ``address``; AddressRefused if it belongs to a private network, to this machine
+    or to its link."""
+    if not is_public(str(address[4][0])):
+        # The same words for each address: of several that fail alike, the first error is raised.
+        raise AddressRefused("its name stands for an address that is not public")
+    return any_socket(address)
+
+
+def any_socket(address: AddrInfoType) -> socket.socket:
+    """A socket for ``address``."""
+    family, type, proto, _, _ = address
+    return socket.socket(family=family, type=type, proto=proto)
+
+
+def is_public(address: str) -> bool:
+    """Whether an address, or the IPv4 address that it embeds, belongs to the open Internet."""
+    parsed = ip_address(address.partition("%")[0])
+    embedded = _embedded(parsed) if isinstance(parsed, IPv6Address) else None
+    if embedded is not None and not _is_global(embedded):
+        return False
+    if isinstance(parsed, IPv6Address) and (parsed in _NAT64 or parsed.ipv4_mapped is not None):
+        return True  # what it embeds was asked
+    return _is_global(parsed)
+
+
+def _is_global(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_global and not (address.is_multicast or address.is_unspecified)
+
+
+def _embedded(address: IPv6Address) -> IPv4Address | None:
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    if address.teredo is not None:
+        return address.teredo[1]
+    return address.ipv4_mapped or address.sixtofour

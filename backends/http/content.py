@@ -1,0 +1,40 @@
+"""An open reading of an answer's body."""
+
+from collections.abc import AsyncIterator
+
+from backends.http.client import Answer
+from backends.http.ranges import Span
+from backends.interface import Content, Stored
+
+
+class AnswerContent(Content):
+    """The bytes of ``span``, as they arrive."""
+
+    def __init__(self, answer: Answer, stored: Stored, span: Span) -> None:
+        self.stored = stored
+        self.first = span.first
+        self.length = span.length
+        self._answer = answer
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self._answer.pieces(self.length)
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+
+
+class NoContent(Content):
+    """A reading of no bytes, from ``first`` on."""
+
+    def __init__(self, stored: Stored, first: int) -> None:
+        self.stored = stored
+        self.first = first
+        self.length = 0
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        nothing: tuple[bytes, ...] = ()
+        for piece in nothing:
+            yield piece
+
+    async def aclose(self) -> None:
+        pass

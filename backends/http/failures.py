@@ -1,0 +1,71 @@
+"""What goes wrong below HTTP, and what every HTTP server says alike, as storage errors.
+
+No text of an HTTP client is passed on: it may hold a URL, a header or a piece of an answer.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+from aiohttp.http import HttpProcessingError
+
+from backends.errors import Denied, StorageError, Throttled, Unavailable
+from backends.http.addresses import AddressRefused
+
+LONGEST_PAUSE_S = 300.0
+_PAUSE_S = 1.0
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raise what fails inside as a storage error that tells ``where``."""
+    try:
+        yield
+    except aiohttp.ClientConnectorCertificateError:
+        raise Unavailable(f"{where}: its TLS certificate is not to be trusted") from None
+    except aiohttp.ClientConnectorSSLError:
+        raise Unavailable(
+            f"{where}: no TLS connection can be made; is it a plain http one?"
+        ) from None
+    except aiohttp.ClientConnectorError as error:
+        raise _unconnected(where, error.os_error) from None
+    except TimeoutError:
+        raise Unavailable(f"{where}: no answer in time") from None
+    except (aiohttp.ClientPayloadError, HttpProcessingError, aiohttp.ClientResponseError):
+        raise Unavailable(f"{where}: the answer is broken off or no HTTP") from None
+    except (aiohttp.ClientError, OSError):
+        raise Unavailable(f"{where}: the connection broke") from None
+
+
+def _unconnected(where: str, cause: OSError) -> StorageError:
+    if isinstance(cause, AddressRefused):
+        return Denied(f"{where}: {cause}; set allow_private = true if that is meant")
+    return Unavailable(f"{where}: cannot be connected to ({cause.strerror or 'no such name'})")
+
+
+def redirected(where: str, status: int) -> Unavailable:
+    """For an answer that sends us elsewhere: credentials do not go there."""
+    return Unavailable(
+        f"{where}: answered {status}, which leads elsewhere and is not followed; correct the endpoint"
+    )
+
+
+def throttled(where: str, headers: Mapping[str, str], *, now: datetime | None = None) -> Throttled:
+    """For an answer that asks for a pause."""
+    return Throttled(f"{where}: asks for a pause", after_s=pause_s(headers, now=now))
+
+
+def pause_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float:
+    """What ``Retry-After`` asks for, in seconds: a number or a date, within bounds; else one second."""
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isascii() and asked.isdigit() and len(asked) < 10:
+        return min(float(asked), LONGEST_PAUSE_S)
+    try:
+        until = parsedate_to_datetime(asked)
+    except ValueError:
+        return _PAUSE_S
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return min(max((until - (now or datetime.now(UTC))).total_seconds(), 0.0), LONGEST_PAUSE_S)
