@@ -14,16 +14,22 @@ class Deferred:
     module: str
     attribute: str
     help: str
+    serves: bool = False
+    """It starts workers: one can begin while we still read the settings."""
 
 
 COMMANDS: Mapping[str, Deferred] = {
     "serve": Deferred(
-        module="gateway.cli.serve", attribute="serve", help="Serve a directory or a configuration."
+        module="gateway.cli.serve",
+        attribute="serve",
+        help="Serve a directory or a configuration.",
+        serves=True,
     ),
     "server": Deferred(
         module="gateway.cli.serve",
         attribute="server",
         help="The same as serve, for MinIO's habit: server DIR.",
+        serves=True,
     ),
     "dev": Deferred(
         module="gateway.cli.dev",
@@ -86,6 +92,14 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        deferred = COMMANDS.get(args[0])
+        if deferred is not None and deferred.serves and not {"-h", "--help"} & set(args):
+            ctx.obj = _worker_ahead(ctx)
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         deferred = COMMANDS.get(cmd_name)
         if deferred is None:
@@ -98,6 +112,14 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, deferred.help) for name, deferred in COMMANDS.items()])
+
+
+def _worker_ahead(ctx: click.Context) -> object:
+    from gateway.server.processes import WorkerProcess  # noqa: PLC0415
+
+    process = WorkerProcess()
+    ctx.call_on_close(process.discard)
+    return process
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:

@@ -10,6 +10,7 @@ from gateway.cli.banner import banner
 from gateway.cli.settings import given, load_or_exit, with_settings
 from gateway.cli.version import installed_version
 from gateway.server.failure import StartError
+from gateway.server.processes import WorkerProcess
 from gateway.server.start import Started
 from gateway.server.start import serve as start_server
 from gateway.settings.loader import Loaded, load
@@ -35,7 +36,10 @@ Example:
 
 @click.command(epilog=_SERVE)
 @with_settings
-def serve(folder: Path | None, file: Path | None, **options: Any) -> None:
+@click.pass_obj
+def serve(
+    ahead: WorkerProcess | None, /, folder: Path | None, file: Path | None, **options: Any
+) -> None:
     """Serve S3 until SIGTERM or Ctrl-C. SIGHUP reloads settings and certificate.
 
     DIR is a directory whose first-level folders become buckets; files that are in them already
@@ -46,13 +50,16 @@ def serve(folder: Path | None, file: Path | None, **options: Any) -> None:
     The owner's keys are S3FRONT_ROOT_ACCESS_KEY and S3FRONT_ROOT_SECRET_KEY (or, with _FILE
     appended, files that hold them); without them keys are generated and printed once.
     """
-    _run(folder, file, given(options))
+    _run(ahead, folder, file, given(options))
 
 
 @click.command(epilog=_SERVER)
 @with_settings
 @click.option("--console-address", hidden=True, help="Accepted for MinIO's habit; not used.")
+@click.pass_obj
 def server(
+    ahead: WorkerProcess | None,
+    /,
     folder: Path | None,
     file: Path | None,
     console_address: str | None,
@@ -61,17 +68,24 @@ def server(
     """Serve S3, spelt as MinIO's users know it. The same as `s3front serve`."""
     if console_address is not None:
         click.echo("--console-address is ignored: there is no console on its own port.", err=True)
-    _run(folder, file, given(options))
+    _run(ahead, folder, file, given(options))
 
 
-def _run(folder: Path | None, file: Path | None, flags: dict[str, Any]) -> None:
+def _run(
+    ahead: WorkerProcess | None, folder: Path | None, file: Path | None, flags: dict[str, Any]
+) -> None:
     loaded = load_or_exit(folder, file, flags)
 
     def load_again() -> Loaded:
         return load(flags=flags, environ=os.environ, folder=folder, file=file)
 
     try:
-        start_server(loaded, load_again=load_again, announce=_announce)
+        start_server(
+            loaded,
+            load_again=load_again,
+            announce=_announce,
+            ahead=() if ahead is None else (ahead,),
+        )
     except StartError as error:
         click.echo(f"{click.style('Cannot serve.', fg='red', bold=True)} {error}", err=True)
         raise SystemExit(int(error.exit)) from None

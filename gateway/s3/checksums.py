@@ -12,9 +12,7 @@ import hashlib
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
-
-from awscrt import checksums as crt  # type: ignore[import-untyped]  # has no type hints
+from typing import Any, Final, Protocol
 
 from gateway.s3.errors import S3Error
 
@@ -41,6 +39,18 @@ _TYPES: Final = {"CRC32": (COMPOSITE, FULL_OBJECT), "CRC32C": (COMPOSITE, FULL_O
     "CRC64NVME": (FULL_OBJECT,)
 }
 """Types a multipart upload may have, the default first. Others: COMPOSITE."""
+
+
+def load() -> None:
+    """Import what takes 40 ms to import: else the first bytes that need it wait for that."""
+    _crt()
+
+
+def _crt() -> Any:
+    # Most clients send CRC32, and a start should not wait for the others.
+    from awscrt import checksums  # type: ignore[import-untyped]  # noqa: PLC0415 - no type hints
+
+    return checksums
 
 
 class Hasher(Protocol):
@@ -73,7 +83,7 @@ class _Crc:
 class _XXHash:
     __slots__ = ("_state",)
 
-    def __init__(self, state: crt.XXHash) -> None:
+    def __init__(self, state: Any) -> None:
         self._state = state
 
     def update(self, data: Bytes, /) -> None:
@@ -87,20 +97,20 @@ class _XXHash:
 
 _HASHERS: Final[dict[str, Callable[[], Hasher]]] = {
     "CRC32": lambda: _Crc(zlib.crc32, 4),
-    "CRC32C": lambda: _Crc(crt.crc32c, 4),
+    "CRC32C": lambda: _Crc(_crt().crc32c, 4),
     "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
     "SHA256": hashlib.sha256,
-    "CRC64NVME": lambda: _Crc(crt.crc64nvme, 8),
+    "CRC64NVME": lambda: _Crc(_crt().crc64nvme, 8),
     "SHA512": hashlib.sha512,
     "MD5": lambda: hashlib.md5(usedforsecurity=False),
-    "XXHASH64": lambda: _XXHash(crt.XXHash.new_xxhash64()),
-    "XXHASH3": lambda: _XXHash(crt.XXHash.new_xxhash3_64()),
-    "XXHASH128": lambda: _XXHash(crt.XXHash.new_xxhash3_128()),
+    "XXHASH64": lambda: _XXHash(_crt().XXHash.new_xxhash64()),
+    "XXHASH3": lambda: _XXHash(_crt().XXHash.new_xxhash3_64()),
+    "XXHASH128": lambda: _XXHash(_crt().XXHash.new_xxhash3_128()),
 }
 _COMBINE: Final[dict[str, Callable[[int, int, int], int]]] = {
-    "CRC32": crt.combine_crc32,
-    "CRC32C": crt.combine_crc32c,
-    "CRC64NVME": crt.combine_crc64nvme,
+    "CRC32": lambda *of: int(_crt().combine_crc32(*of)),
+    "CRC32C": lambda *of: int(_crt().combine_crc32c(*of)),
+    "CRC64NVME": lambda *of: int(_crt().combine_crc64nvme(*of)),
 }
 
 

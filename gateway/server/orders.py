@@ -1,19 +1,18 @@
 """What parent and worker tell each other: lines of JSON on the worker's standard input and output.
 
-They hold secrets, so they go through pipes and are never arguments, environment or log.
+They hold secrets, so they go through pipes and are never arguments, environment or log. Before the
+first order come the files that a worker is to hold (``processes.py``): first the socket to listen on,
+which the parent keeps as well.
 """
 
 import json
 import os
-import signal
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gateway.access.credentials import Credentials
 from gateway.settings.model import Settings
 
-SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2})
-"""What the parent is told by: stop, stop, reload, restart the workers."""
 _UNSENT = {"root_access_key", "root_secret_key"}
 
 
@@ -34,9 +33,8 @@ class Start:
     secret_key: str = field(repr=False)
     catalog: str
     """Path of the catalog's file."""
-    listener: int
-    """Descriptor of the socket to listen on, inherited; the parent keeps it as well."""
-    metrics: bool
+    metrics_folder: str | None
+    """Where the workers keep their metrics, if those are asked for."""
 
     @property
     def credentials(self) -> Credentials:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from gateway.safekeeping import marks
 from gateway.server import sockets
 from gateway.server.directories import Directories
 from gateway.server.failure import Exit, StartError
+from gateway.server.processes import WorkerProcess
 from gateway.server.slots import Plan
 from gateway.server.supervisor import Supervisor
 from gateway.settings.address import Address
@@ -56,8 +57,12 @@ def serve(
     load_again: Callable[[], Loaded],
     announce: Callable[[Started], None],
     factory: str = FACTORY,
+    ahead: Sequence[WorkerProcess] = (),
 ) -> None:
-    """Serve until told to stop. Raises StartError with cause, fix and exit code."""
+    """Serve until told to stop. Raises StartError with cause, fix and exit code.
+
+    ``ahead``: processes that wait to be workers.
+    """
     settings = loaded.settings
     sink = log.stderr_sink()
     try:
@@ -75,6 +80,7 @@ def serve(
                 announce=announce,
                 reload=lambda: _reload(load_again, sink),
                 factory=factory,
+                ahead=ahead,
             )
         finally:
             directories.close()
@@ -103,6 +109,7 @@ def _supervise(
     announce: Callable[[Started], None],
     reload: Callable[[], Settings | None],
     factory: str,
+    ahead: Sequence[WorkerProcess],
 ) -> None:
     settings, origins = loaded.settings, loaded.origins
     # The port before the keys: what is printed once should not be lost to a port in use.
@@ -137,6 +144,7 @@ def _supervise(
                         locks=directories.locks,
                         check=directories.check,
                         metrics_folder=metrics.folder,
+                        ahead=list(ahead),
                     ),
                     announce=lambda: _announce(started, announce),
                     reload=reload,

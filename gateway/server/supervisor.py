@@ -2,13 +2,13 @@
 
 import asyncio
 import signal
-from asyncio.subprocess import Process
 from collections.abc import Callable
 
 import structlog
 
 from gateway.server import orders
 from gateway.server.failure import Exit, StartError
+from gateway.server.processes import SIGNALS, WorkerProcess
 from gateway.server.reloading import taken_over
 from gateway.server.slots import FIRST_PAUSE_S, Plan, Slot, spawn
 from gateway.settings.model import Settings
@@ -75,7 +75,7 @@ class Supervisor:
             for task in rest:
                 task.cancel()
             await asyncio.gather(*rest, return_exceptions=True)
-            for number in orders.SIGNALS:
+            for number in SIGNALS:
                 loop.remove_signal_handler(number)
         if self._failure is not None:
             raise self._failure
@@ -149,7 +149,7 @@ class Supervisor:
             report = await self._await_report(slot, process)
         await self._end(slot, process, report)
 
-    async def _end(self, slot: Slot, process: Process, report: orders.Report | None) -> None:
+    async def _end(self, slot: Slot, process: WorkerProcess, report: orders.Report | None) -> None:
         code = await process.wait()
         slot.process, slot.ready = None, False
         self._died(slot.metrics_number(self._settings.workers))
@@ -202,8 +202,8 @@ class Supervisor:
         except TimeoutError:
             slot.pause_s = min(slot.pause_s * 2, _LONGEST_PAUSE_S)
 
-    async def _await_report(self, slot: Slot, process: Process) -> orders.Report | None:
-        line = await process.stdout.readline() if process.stdout is not None else b""
+    async def _await_report(self, slot: Slot, process: WorkerProcess) -> orders.Report | None:
+        line = await process.report()
         if not line:
             return None
         report = orders.read_report(line)
@@ -236,11 +236,11 @@ class Supervisor:
     def _all_slots(self) -> list[Slot]:
         return [*self._slots, *self._leaving]
 
-    def _processes(self) -> list[Process]:
+    def _processes(self) -> list[WorkerProcess]:
         return [
             slot.process
             for slot in self._all_slots()
-            if slot.process is not None and slot.process.returncode is None
+            if slot.process is not None and slot.process.lives
         ]
 
     def _kill(self) -> None:

@@ -1,6 +1,7 @@
 """One worker process: ``python -m gateway.server.worker``, started by the supervisor only."""
 
 import asyncio
+import gc
 import importlib
 import ipaddress
 import os
@@ -17,12 +18,15 @@ from gateway.observe import log
 from gateway.observe.access_log import AccessLog
 from gateway.observe.event import RequestEvent
 from gateway.observe.sink import Sink
+from gateway.s3 import checksums
 from gateway.s3.message import Request, Response
 from gateway.s3.target import Domains
 from gateway.server import orders
 from gateway.server.application import Application, Factory
 from gateway.server.failure import Exit, StartError
 from gateway.server.health import Health, State
+from gateway.server.processes import SIGNALS, receive_files
+from gateway.server.sockets import raise_descriptor_limit
 from gateway.server.tls import Certificate
 from gateway.settings.model import Settings
 from gateway.wire.files import MOST_KEPT
@@ -31,6 +35,7 @@ from gateway.wire.listener import Listener
 
 _log = structlog.get_logger("s3front.worker")
 _INFLIGHT_S = 1.0
+_SETTLED_S = 1.0
 _DESCRIPTORS_OF_OURS = 128
 """Open files that are not those of connections: catalog, logs, directories, threads."""
 
@@ -38,8 +43,12 @@ _DESCRIPTORS_OF_OURS = 128
 class Worker:
     """Composes, serves until told to stop, drains."""
 
-    def __init__(self, start: orders.Start, report: Callable[[orders.Report], None]) -> None:
+    def __init__(
+        self, start: orders.Start, listener: int, report: Callable[[orders.Report], None]
+    ) -> None:
+        """``listener``: descriptor of the socket to listen on."""
         self._start = start
+        self._listens_on = listener
         self._report = report
         self._settings = Settings.model_validate(start.settings)
         self._stop = asyncio.Event()
@@ -54,7 +63,8 @@ class Worker:
         """Serve; returns the exit code."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, orders.SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        raise_descriptor_limit()
         self._sink = log.stderr_sink()
         try:
             log.configure(
@@ -110,10 +120,11 @@ class Worker:
             ],
             domains=Domains(self._settings.domains),
         )
-        sock = socket.socket(fileno=self._start.listener)
+        sock = socket.socket(fileno=self._listens_on)
         await listener.start(sock, self._certificate.context if self._certificate else None)
         health.state = State.READY
         self._report(orders.Report(kind="ready"))
+        self._run_beside(_load_checksums())
         await self._stop.wait()
         if not self._handed_over:
             health.state = State.DRAINING
@@ -127,8 +138,9 @@ class Worker:
     def _observe_with(self, sink: Sink) -> None:
         self._access_log = AccessLog(sink, log.access_form(self._settings.log_format, sink))
         self._observers.append(self._access_log.write)
-        if self._start.metrics:
+        if self._start.metrics_folder is not None:
             # Imported here and not above: the library decides on import where its values live.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._start.metrics_folder
             from gateway.observe.metrics import Metrics, number_this_worker  # noqa: PLC0415
 
             number_this_worker(self._start.metrics_number)
@@ -170,6 +182,12 @@ class Worker:
         self._background.append(asyncio.get_running_loop().create_task(work))
 
 
+async def _load_checksums() -> None:
+    """Not at once: who waits for the start has something to ask."""
+    await asyncio.sleep(_SETTLED_S)
+    await asyncio.to_thread(checksums.load)
+
+
 def _limits(settings: Settings) -> Limits:
     """The limits that are set, as far as the process may have descriptors for them."""
     limits = Limits.of(settings)
@@ -201,6 +219,14 @@ def _factory(name: str) -> Factory:
     return factory
 
 
+def _import_ahead() -> None:
+    """Import what will be needed, before the order that tells. Nothing of it is ever garbage."""
+    gc.disable()
+    importlib.import_module("gateway.server.build")
+    gc.freeze()
+    gc.enable()
+
+
 def _new_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop  # noqa: PLC0415 - not there on every platform
@@ -217,7 +243,9 @@ def main() -> int:
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     reports = os.dup(1)
     os.dup2(2, 1)
+    _import_ahead()
     try:
+        listener, *_ = receive_files(0)
         start = orders.read_start(0)
     except EOFError:
         return Exit.FAILED
@@ -229,7 +257,7 @@ def main() -> int:
             return  # the parent is gone; the end of standard input says so too
 
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(Worker(start, report).run())
+        return runner.run(Worker(start, listener, report).run())
 
 
 if __name__ == "__main__":
