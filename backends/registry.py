@@ -9,6 +9,12 @@ from backends.interface import Storage
 
 Settings = Mapping[str, object]
 
+S3_NEEDS = ("endpoint", "bucket", "access_key", "secret_key")
+S3_MAY = (
+    *("region", "session_token", "prefix", "profile", "address_style", "url", "link_mode"),
+    "allow_private",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
@@ -64,7 +70,15 @@ def _memory(_settings: Settings) -> Storage:
     return MemoryStorage()
 
 
+def _s3(settings: Settings) -> Storage:
+    from backends.s3.settings import read_settings  # noqa: PLC0415 - as above
+    from backends.s3.storage import S3Storage  # noqa: PLC0415
+
+    return S3Storage(read_settings(settings))
+
+
 BACKENDS: Mapping[str, Backend] = {
     "local": Backend(make=_local, needs=("root",), may=("durability",)),
     "memory": Backend(make=_memory),
+    "s3": Backend(make=_s3, needs=S3_NEEDS, may=S3_MAY),
 }

@@ -83,6 +83,11 @@ class Client:
         if session is not None:
             await session.close()
 
+    def check(self) -> None:
+        """Unavailable unless it is open."""
+        if self._session is None:
+            raise Unavailable("the storage is not open")
+
     async def send(
         self,
         method: str,

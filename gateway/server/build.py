@@ -33,7 +33,7 @@ from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
 from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
-from gateway.server.storages import storages_of
+from gateway.server.storages import served_storages_of
 from gateway.service.context import Bounds, Owner, Services, Watching
 from gateway.settings.model import Settings
 
@@ -145,7 +145,7 @@ def build(
     ``runs_jobs`` False: what is short-lived needs no janitor.
     """
     durable = settings.durability == "full"
-    storages = storages_of(settings)
+    storages = served_storages_of(settings)
     services = _services(
         settings,
         credentials,

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from backends.interface import Can, Content, Fingerprint, Limits, Storage
+from backends.interface import Can, Content, Fingerprint, Limits, Storage, Stored
 from backends.local import opened, probing
 from backends.local.opening import open_components
 from backends.local.storage import LocalStorage
 from backends.memory import MemoryStorage
 from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS, RemoteMemoryStorage
+from tests.backends.s3.moto_server import moto_storage
 
 NewStorage = Callable[[], AbstractAsyncContextManager[Storage]]
 Make = Callable[[Path, pytest.MonkeyPatch], Storage]
@@ -36,6 +37,7 @@ MAKE: dict[str, Make] = {
     "memory-as-webdav": lambda _root, _patch: RemoteMemoryStorage(AS_WEBDAV, Limits()),
     "local": lambda root, _patch: LocalStorage(root=root),
     "plain-local": make_plain_local,
+    "s3": lambda _root, _patch: moto_storage(prefix="shared/bucket"),
 }
 
 
@@ -65,3 +67,9 @@ async def sealed(storage: Storage, name: str, data: bytes, about: bytes = b"abou
 
 async def paths(storage: Storage, prefix: str = "", after: str = "") -> list[str]:
     return [stored.path async for stored in storage.list(prefix, after=after)]
+
+
+def known(stored: Stored) -> tuple[str, Fingerprint]:
+    """What a verb and a later look tell alike. The time may differ: some services tell that of
+    their answer."""
+    return stored.path, stored.fingerprint

@@ -19,7 +19,7 @@ _DRAWN = {"rich", "pygments"}
         ),
         (
             "gateway.server.worker, gateway.server.build",
-            {"awscrt", "click", "gateway.cli", "gateway.testing", "prometheus_client"},
+            {"aiohttp", "awscrt", "click", "gateway.cli", "gateway.testing", "prometheus_client"},
         ),
     ],
 )

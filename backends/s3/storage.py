@@ -1,0 +1,400 @@
+"""A bucket of any S3 service as a storage."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from backends import naming
+from backends.errors import NameRefused, NotFound, StorageError, Unavailable, Unsupported
+from backends.http.client import Answer, Client, Timeouts
+from backends.http.content import AnswerContent, NoContent
+from backends.http.outgoing import gathered
+from backends.http.ranges import range_header, span_of
+from backends.interface import (
+    MAX_DESCRIPTION,
+    PIECE,
+    RESERVED,
+    Can,
+    Content,
+    Fingerprint,
+    Limits,
+    Storage,
+    Stored,
+)
+from backends.s3 import listing, uploads
+from backends.s3.bucket import Bucket
+from backends.s3.describing import described, description_of, longest
+from backends.s3.documents import plain_etag
+from backends.s3.refusals import replaced, taken
+from backends.s3.settings import S3Settings
+from sigv4.canonical import quoted_path
+
+_OVERRIDES = frozenset(
+    {
+        *("content-type", "content-language", "expires", "cache-control"),
+        *("content-disposition", "content-encoding"),
+    }
+)
+_PART = 1024**3
+"""Bytes of a part of a copy that is too large for one request."""
+_ANY = Limits(max_path=2**16, max_segment=2**16)
+
+
+class S3Storage(Storage):
+    """What lies in a bucket, below the prefix of the settings; a path is a key as it is.
+
+    A fingerprint is the size and the service's ETag, which is never held against an MD5: it may be
+    anything. Equal bytes have equal fingerprints.
+    """
+
+    def __init__(
+        self,
+        settings: S3Settings,
+        *,
+        timeouts: Timeouts | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        profile = settings.profile
+        self.can = Can.DESCRIBE | Can.COPY | Can.PARTS | Can.COPY_PARTS | Can.LINK
+        if profile.creates:
+            self.can |= Can.CREATE
+        if profile.tree:
+            self.can |= Can.TREE
+        self.limits = Limits(
+            max_segment=profile.max_segment,
+            max_path=profile.max_key - len(settings.prefix.encode()),
+            max_object=profile.max_object,
+            max_write=profile.max_write,
+            min_part=profile.min_part,
+            max_description=min(longest(profile.metadata), MAX_DESCRIPTION),
+        )
+        self._settings = settings
+        self._client = Client(
+            settings.origin, allow_private=settings.allow_private, timeouts=timeouts
+        )
+        self._bucket = Bucket(settings, client=self._client, now=now)
+        self._now = now
+
+    async def open(self) -> None:
+        """Asks nothing of the service: one that cannot be reached now may be later."""
+        await self._client.open()
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def stat(self, path: str) -> Stored:
+        answer = await self._bucket.send("HEAD", self._key(path))
+        await answer.aclose()
+        if answer.length is None:
+            raise Unavailable(f"{self._where(path)}: the answer does not say how long it is")
+        description, damaged = description_of(answer.headers)
+        return Stored(
+            path=path,
+            fingerprint=Fingerprint(size=answer.length, stamp=_etag(answer)),
+            modified_ns=_time_ns(answer, "Last-Modified"),
+            description=description,
+            description_damaged=damaged,
+        )
+
+    async def read(
+        self,
+        path: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        only_if: Fingerprint | None = None,
+    ) -> Content:
+        if last is not None and last < first:
+            return NoContent(await self._stat_if(path, only_if), first)
+        headers = range_header(first, last)
+        if only_if is not None:
+            headers["if-match"] = f'"{only_if.stamp}"'
+        beyond = _BeyondTheEnd()
+        try:
+            answer = await self._bucket.send(
+                "GET",
+                self._key(path),
+                headers=headers,
+                meaning={412: replaced(self._where(path)), 416: beyond},
+            )
+        except _BeyondTheEnd:
+            stored = await self._stat_if(path, only_if)
+            if first < stored.fingerprint.size:
+                raise Unavailable(f"{self._where(path)}: a range was refused") from None
+            return NoContent(stored, first)
+        try:
+            span = span_of(answer, first, last)
+            found = Fingerprint(size=span.size, stamp=_etag(answer))
+            self._check_fingerprint(path, found, only_if)
+            modified_ns = _time_ns(answer, "Last-Modified")
+        except BaseException:
+            await answer.aclose()
+            raise
+        stored = Stored(path=path, fingerprint=found, modified_ns=modified_ns)
+        return AnswerContent(answer, stored, span)
+
+    async def write(
+        self,
+        path: str,
+        body: AsyncIterator[bytes],
+        *,
+        size: int | None,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
+        headers = self._described(description)
+        if size is None or size > self.limits.max_write:
+            raise Unsupported(f"a body of {'unknown size' if size is None else f'{size} bytes'}")
+        sent = await gathered(body, size) if size <= PIECE else body
+        return await self._put(path, sent, size, headers, create=create)
+
+    async def delete(self, path: str) -> None:
+        try:
+            answer = await self._bucket.send("DELETE", self._key(path))
+        except NotFound:
+            return
+        await answer.aclose()
+
+    async def list(
+        self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
+    ) -> AsyncGenerator[Stored, None]:
+        """Objects whose keys are no paths (with an empty segment, or ``.``) are passed over."""
+        self._client.check()
+        if not _can_begin_a_path(prefix):
+            return
+        base = self._settings.prefix
+        reserved = f"{RESERVED}/"
+        entries = listing.entries(
+            self._bucket,
+            self._settings.profile,
+            prefix=f"{base}{prefix}",
+            after=f"{base}{after}" if after else "",
+            leave_out=None if prefix.startswith(reserved) else f"{base}{reserved}",
+        )
+        async with aclosing(entries):
+            async for entry in entries:
+                path = entry.key[len(base) :]
+                if self._is_path(path):
+                    yield Stored(
+                        path=path,
+                        fingerprint=Fingerprint(size=entry.size, stamp=entry.etag),
+                        modified_ns=entry.modified_ns,
+                    )
+
+    async def copy(
+        self,
+        source: str,
+        path: str,
+        *,
+        only_if: Fingerprint,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
+        if create:
+            self._check_create()
+        key, source_key = self._key(path), self._key(source)
+        headers = self._described(description)
+        profile = self._settings.profile
+        if create or only_if.size > profile.max_copy or not profile.copies_if:
+            return await self._copy_in_parts(source, path, headers, only_if, create=create)
+        if description is not None:
+            headers["x-amz-metadata-directive"] = "REPLACE"
+        etag = await uploads.copy(self._bucket, source_key, key, headers, only_if=only_if)
+        return self._copied(path, only_if.size, etag)
+
+    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
+        return await uploads.begin(self._bucket, self._key(path), self._described(description))
+
+    async def write_part(
+        self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
+    ) -> str:
+        if size > self.limits.max_write:
+            raise Unsupported(f"a part of {size} bytes")
+        answer = await self._bucket.send(
+            "PUT",
+            self._key(path),
+            query=uploads.part(upload, number),
+            body=await gathered(body, size) if size <= PIECE else body,
+            size=size,
+        )
+        await answer.aclose()
+        return _etag(answer)
+
+    async def copy_part(
+        self,
+        path: str,
+        upload: str,
+        number: int,
+        source: str,
+        *,
+        first: int,
+        last: int,
+        only_if: Fingerprint,
+    ) -> str:
+        etag = await uploads.copy_part(
+            self._bucket,
+            self._key(source),
+            self._key(path),
+            uploads.part(upload, number),
+            first=first,
+            last=last,
+            only_if=only_if,
+        )
+        await self._check_copied(source, only_if)
+        return etag
+
+    async def complete_parts(
+        self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
+    ) -> Stored:
+        if create:
+            self._check_create()
+        etag = await uploads.complete(self._bucket, self._key(path), upload, parts, create=create)
+        stored = await self.stat(path)
+        if stored.fingerprint.stamp != etag:
+            raise Unavailable(
+                f"{self._where(path)}: was replaced since its parts were put together"
+            )
+        return replace(stored, description=None, description_damaged=False)
+
+    async def abort_parts(self, path: str, upload: str) -> None:
+        await uploads.abort(self._bucket, self._key(path), upload)
+
+    def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+        """The ``url`` of the settings if there is one and it is not to say anything of its own."""
+        unknown = answer_with.keys() - _OVERRIDES
+        if unknown:
+            raise Unsupported(f"links whose answer says {', '.join(sorted(unknown))}")
+        key = self._key(path)
+        if self._settings.url is not None and not answer_with:
+            return f"{self._settings.url}/{quoted_path(key.encode())}"
+        query = [(f"response-{name}", value) for name, value in sorted(answer_with.items())]
+        return self._bucket.link(key, seconds=seconds, query=query)
+
+    def check(self) -> None:
+        self._client.check()
+
+    def natural(self, bucket: str, key: str) -> str | None:
+        return naming.natural(bucket, key, self.limits)
+
+    def _key(self, path: str) -> str:
+        naming.segments(path, self.limits)
+        return f"{self._settings.prefix}{path}"
+
+    def _where(self, path: str) -> str:
+        return self._bucket.where(self._key(path))
+
+    def _check_create(self) -> None:
+        if Can.CREATE not in self.can:
+            raise Unsupported("conditions of a write")
+
+    def _described(self, description: bytes | None) -> dict[str, str]:
+        if description is not None and len(description) > self.limits.max_description:
+            raise Unsupported(f"a description of {len(description)} bytes")
+        return described(description)
+
+    def _copied(self, path: str, size: int, etag: str) -> Stored:
+        stored = Fingerprint(size=size, stamp=etag)
+        return Stored(
+            path=path, fingerprint=stored, modified_ns=int(self._now().timestamp()) * 1_000_000_000
+        )
+
+    async def _stat_if(self, path: str, only_if: Fingerprint | None) -> Stored:
+        stored = await self.stat(path)
+        self._check_fingerprint(path, stored.fingerprint, only_if)
+        return stored
+
+    def _check_fingerprint(self, path: str, found: Fingerprint, wanted: Fingerprint | None) -> None:
+        if wanted is not None and found != wanted:
+            raise replaced(self._where(path))
+
+    async def _copy_in_parts(
+        self,
+        source: str,
+        path: str,
+        headers: dict[str, str],
+        only_if: Fingerprint,
+        *,
+        create: bool,
+    ) -> Stored:
+        """A copy that is too large for one request, that must not replace anything, or whose
+        source must be looked at between copying and replacing."""
+        there = await self._stat_if(source, only_if)
+        if not headers:
+            headers = self._described(there.description)
+        if not only_if.size:
+            return await self._put(path, b"", 0, headers, create=create)
+        etag = await uploads.copy_in_parts(
+            self._bucket,
+            self._key(source),
+            self._key(path),
+            headers,
+            only_if=only_if,
+            size_of_parts=min(_PART, self._settings.profile.max_copy),
+            check=lambda: self._check_copied(source, only_if),
+            create=create,
+        )
+        return self._copied(path, only_if.size, etag)
+
+    def _is_path(self, path: str) -> bool:
+        try:
+            naming.segments(path, self.limits)
+        except NameRefused:
+            return False
+        return True
+
+    async def _check_copied(self, source: str, only_if: Fingerprint) -> None:
+        """Where the service does not compare: that ``source`` is still what was to be copied."""
+        if not self._settings.profile.copies_if:
+            await self._stat_if(source, only_if)
+
+    async def _put(
+        self,
+        path: str,
+        body: bytes | AsyncIterator[bytes],
+        size: int,
+        headers: dict[str, str],
+        *,
+        create: bool,
+    ) -> Stored:
+        meaning: dict[int, StorageError] = {}
+        if create:
+            self._check_create()
+            headers = {**headers, "if-none-match": "*"}
+            meaning = {412: taken(self._where(path)), 409: taken(self._where(path))}
+        answer = await self._bucket.send(
+            "PUT", self._key(path), headers=headers, body=body, size=size, meaning=meaning
+        )
+        await answer.aclose()
+        return Stored(
+            path=path,
+            fingerprint=Fingerprint(size=size, stamp=_etag(answer)),
+            modified_ns=_time_ns(answer, "Date"),
+        )
+
+
+def _can_begin_a_path(prefix: str) -> bool:
+    try:
+        naming.segments(f"{prefix.removeprefix(f'{RESERVED}/')}x", _ANY)
+    except NameRefused:
+        return False
+    return True
+
+
+def _etag(answer: Answer) -> str:
+    return plain_etag(answer.headers.get("ETag", ""))
+
+
+def _time_ns(answer: Answer, name: str) -> int:
+    try:
+        moment = parsedate_to_datetime(answer.headers.get(name, ""))
+    except ValueError:
+        return 0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 1_000_000_000
+
+
+class _BeyondTheEnd(StorageError):
+    """A range begins after the last byte."""

@@ -1,0 +1,56 @@
+"""moto as an S3 service: one process for a test session, begun when it is first needed."""
+
+import http.client
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+from backends.http.client import Timeouts
+from backends.s3.settings import read_settings
+from backends.s3.storage import S3Storage
+
+_ROOT = Path(__file__).parents[3]
+_numbers = count()
+
+
+@cache
+def _started() -> tuple[subprocess.Popen[str], int]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.backends.s3.moto_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=_ROOT,
+    )
+    assert process.stdout is not None
+    return process, int(process.stdout.readline())
+
+
+def moto_settings(**others: object) -> dict[str, object]:
+    """Settings for a new bucket of its own."""
+    _, port = _started()
+    bucket = f"bucket-{next(_numbers)}"
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    scope = "AWS4-HMAC-SHA256 Credential=key/20261126/us-east-1/s3/aws4_request, Signature=any"
+    connection.request("PUT", f"/{bucket}", headers={"Authorization": scope})
+    assert connection.getresponse().status == 200
+    connection.close()
+    return {
+        "endpoint": f"http://127.0.0.1:{port}",
+        "bucket": bucket,
+        "access_key": "key",
+        "secret_key": "secret",
+        "allow_private": True,
+        **others,
+    }
+
+
+def moto_storage(*, timeouts: Timeouts | None = None, **others: object) -> S3Storage:
+    """A storage, not yet open, in a bucket of its own."""
+    settings = read_settings(moto_settings(**others))
+    # moto compares no ETag of what it copies.
+    profile = replace(settings.profile, creates=True, copies_if=False)
+    return S3Storage(replace(settings, profile=profile), timeouts=timeouts)
