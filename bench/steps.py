@@ -54,6 +54,8 @@ _FLAT = "flat"
 _PAGE_KEYS = 313
 _FOLDERS = 1000
 _FILL = 10_000
+_NEW = 20_000
+"""Keys that are put the first time; then they are overwritten."""
 _YEAR_MS = 365 * 86_400_000
 _ROUND_S = 0.005
 _ROUNDS = 5
@@ -74,15 +76,16 @@ class NoBody:
 
 
 class Bytes:
-    """``gateway.s3.message.Body`` in one piece."""
+    """``gateway.s3.message.Body`` in one piece; after its end it begins again."""
 
     def __init__(self, data: bytes) -> None:
         self.length = len(data)
         self._data = data
+        self._is_read = False
 
     async def read(self) -> bytes:
-        data, self._data = self._data, b""
-        return data
+        self._is_read = not self._is_read
+        return self._data if self._is_read else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +230,21 @@ def _steps(signer: Signer, keys: Sequence[str], rows: int) -> list[Step]:
     shallow = signer.request(
         "GET", f"/{_FLAT}", "delimiter=%2F&encoding-type=url&list-type=2&prefix=leaf%2F"
     )
+    data = os.urandom(_SMALL)
     return [
+        Step(
+            name="put",
+            requests=[
+                signer.request("PUT", f"/{_BUCKET}/new/{at % 100:02}/{at:06}", body=data)
+                for at in range(_NEW)
+            ],
+            size=0,
+        ),
+        Step(
+            name="put-over",
+            requests=[signer.request("PUT", f"/{_BUCKET}/{key}", body=data) for key in keys],
+            size=0,
+        ),
         Step(
             name="get",
             requests=[signer.request("GET", f"/{_BUCKET}/{key}") for key in keys],
