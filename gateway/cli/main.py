@@ -115,9 +115,9 @@ class Commands(click.Group):
 
 
 def _worker_ahead(ctx: click.Context) -> object:
-    from gateway.server.processes import WorkerProcess  # noqa: PLC0415
+    from gateway.launch import Launched  # noqa: PLC0415
 
-    process = WorkerProcess()
+    process = Launched()
     ctx.call_on_close(process.discard)
     return process
 

@@ -9,8 +9,8 @@ import click
 from gateway.cli.banner import banner
 from gateway.cli.settings import given, load_or_exit, with_settings
 from gateway.cli.version import installed_version
+from gateway.launch import Launched
 from gateway.server.failure import StartError
-from gateway.server.processes import WorkerProcess
 from gateway.server.start import Started
 from gateway.server.start import serve as start_server
 from gateway.settings.loader import Loaded, load
@@ -38,7 +38,7 @@ Example:
 @with_settings
 @click.pass_obj
 def serve(
-    ahead: WorkerProcess | None, /, folder: Path | None, file: Path | None, **options: Any
+    ahead: Launched | None, /, folder: Path | None, file: Path | None, **options: Any
 ) -> None:
     """Serve S3 until SIGTERM or Ctrl-C. SIGHUP reloads settings and certificate.
 
@@ -58,7 +58,7 @@ def serve(
 @click.option("--console-address", hidden=True, help="Accepted for MinIO's habit; not used.")
 @click.pass_obj
 def server(
-    ahead: WorkerProcess | None,
+    ahead: Launched | None,
     /,
     folder: Path | None,
     file: Path | None,
@@ -72,7 +72,7 @@ def server(
 
 
 def _run(
-    ahead: WorkerProcess | None, folder: Path | None, file: Path | None, flags: dict[str, Any]
+    ahead: Launched | None, folder: Path | None, file: Path | None, flags: dict[str, Any]
 ) -> None:
     loaded = load_or_exit(folder, file, flags)
 

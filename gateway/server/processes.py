@@ -1,56 +1,31 @@
-"""A worker's process, seen from its parent: orders go in, a report comes out, it ends.
-
-Python and the modules take most of a start. So a process imports before it asks what to do, and the
-first one is started before the parent has read its settings.
-"""
+"""A worker's process, seen from its parent: orders go in, a report comes out, it ends."""
 
 import array
 import asyncio
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
-SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2})
-"""What the parent is told by: stop, stop, reload, restart the workers."""
+from gateway.launch import Launched
 
-_HIDDEN = ("S3FRONT_", "MINIO_")
 _AT_ONCE = 200
 """Descriptors in one message; Linux takes 253 (unix(7))."""
 _MORE, _ALL = b"+", b"."
 
 
 class WorkerProcess:
-    """A process of ``gateway.server.worker`` that waits for its first order.
+    """A process that waits for its first order.
 
     Orders are lines on its standard input, a socket, through which the files that it is to hold come
     first. Needs an event loop from ``begin`` on.
     """
 
-    def __init__(self) -> None:
-        """Start it. OSError if there can be no process."""
-        ours, theirs = socket.socketpair()
-        # Blocked signals stay blocked in the new process until it can handle them.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        try:
-            self._popen: subprocess.Popen[bytes] = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gateway.server.worker"],
-                stdin=theirs.fileno(),
-                stdout=subprocess.PIPE,
-                bufsize=0,
-                env=_environment(),
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            theirs.close()
-        self._socket = ours
+    def __init__(self, launched: Launched | None = None) -> None:
+        """Start one, unless one was ``launched`` already. OSError if there can be no process."""
+        launched = launched or Launched()
+        self._popen = launched.process
+        self._socket = launched.orders
         self._orders: asyncio.StreamWriter | None = None
         self._ended: asyncio.Future[int] | None = None
 
@@ -102,12 +77,6 @@ class WorkerProcess:
         """End it at once. It may have ended already."""
         self._popen.kill()
 
-    def discard(self) -> None:
-        """End one that was given no order, and wait for that."""
-        self._socket.close()
-        self._popen.kill()
-        self._popen.communicate()
-
     def _watch(self, loop: asyncio.AbstractEventLoop, ended: "asyncio.Future[int]") -> None:
         def seen() -> None:
             if not ended.done():
@@ -129,13 +98,6 @@ class WorkerProcess:
             loop.call_soon_threadsafe(seen)
 
         threading.Thread(target=wait, daemon=True).start()
-
-
-def _environment() -> dict[str, str]:
-    """Ours without settings, for they may be secrets; with our own path of modules."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
-    environ["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-    return environ
 
 
 def _send_files(to: socket.socket, files: Sequence[int]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from gateway.access.credentials import Credentials
+from gateway.launch import Launched
 from gateway.server import orders, sockets
 from gateway.server.processes import WorkerProcess
 from gateway.settings.model import Settings
@@ -29,8 +30,8 @@ class Plan:
     check: Callable[[], None] = lambda: None
     """OSError if no worker can be started now, since the directories are not those that were locked."""
     metrics_folder: str | None = None
-    ahead: list[WorkerProcess] = field(default_factory=list)
-    """Processes that were started already, and wait for an order."""
+    ahead: list[Launched] = field(default_factory=list)
+    """Processes that were launched already, and wait for an order."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +93,6 @@ async def spawn(plan: Plan, settings: Settings, slot: Slot, *, first: bool) -> W
         catalog=plan.catalog,
         metrics_folder=plan.metrics_folder,
     )
-    slot.process = plan.ahead.pop() if plan.ahead else WorkerProcess()
+    slot.process = WorkerProcess(plan.ahead.pop() if plan.ahead else None)
     await slot.process.begin(orders.start_line(start), [slot.sock.fileno(), *plan.locks])
     return slot.process

@@ -10,13 +10,13 @@ from pathlib import Path
 import structlog
 
 from gateway.access.credentials import Credentials, CredentialsError, Kept, keep
+from gateway.launch import Launched
 from gateway.observe import log
 from gateway.observe.sink import Sink
 from gateway.safekeeping import marks
 from gateway.server import sockets
 from gateway.server.directories import Directories
 from gateway.server.failure import Exit, StartError
-from gateway.server.processes import WorkerProcess
 from gateway.server.slots import Plan
 from gateway.server.supervisor import Supervisor
 from gateway.settings.address import Address
@@ -57,7 +57,7 @@ def serve(
     load_again: Callable[[], Loaded],
     announce: Callable[[Started], None],
     factory: str = FACTORY,
-    ahead: Sequence[WorkerProcess] = (),
+    ahead: Sequence[Launched] = (),
 ) -> None:
     """Serve until told to stop. Raises StartError with cause, fix and exit code.
 
@@ -109,7 +109,7 @@ def _supervise(
     announce: Callable[[Started], None],
     reload: Callable[[], Settings | None],
     factory: str,
-    ahead: Sequence[WorkerProcess],
+    ahead: Sequence[Launched],
 ) -> None:
     settings, origins = loaded.settings, loaded.origins
     # The port before the keys: what is printed once should not be lost to a port in use.

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import structlog
 
+from gateway.launch import SIGNALS
 from gateway.server import orders
 from gateway.server.failure import Exit, StartError
-from gateway.server.processes import SIGNALS, WorkerProcess
+from gateway.server.processes import WorkerProcess
 from gateway.server.reloading import taken_over
 from gateway.server.slots import FIRST_PAUSE_S, Plan, Slot, spawn
 from gateway.settings.model import Settings

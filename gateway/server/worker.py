@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import structlog
 
+from gateway.launch import SIGNALS
 from gateway.observe import log
 from gateway.observe.access_log import AccessLog
 from gateway.observe.event import RequestEvent
@@ -25,7 +26,7 @@ from gateway.server import orders
 from gateway.server.application import Application, Factory
 from gateway.server.failure import Exit, StartError
 from gateway.server.health import Health, State
-from gateway.server.processes import SIGNALS, receive_files
+from gateway.server.processes import receive_files
 from gateway.server.sockets import raise_descriptor_limit
 from gateway.server.tls import Certificate
 from gateway.settings.model import Settings

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.launch import Launched
 from gateway.server.failure import Exit
-from gateway.server.processes import WorkerProcess, _send_files, receive_files
+from gateway.server.processes import _send_files, receive_files
 from tests.server.running import ROOT, until
 
 
@@ -45,20 +46,20 @@ def test_what_is_no_order_is_the_end(said: bytes) -> None:
 
 
 def test_a_process_whose_parent_is_gone_ends_by_itself() -> None:
-    process = WorkerProcess()
+    launched = Launched()
     try:
-        process._socket.close()
-        until(lambda: process._popen.poll() is not None)
-        assert process._popen.returncode == Exit.FAILED
+        launched.orders.close()
+        until(lambda: launched.process.poll() is not None)
+        assert launched.process.returncode == Exit.FAILED
     finally:
-        process.discard()
+        launched.discard()
 
 
 def test_a_process_without_an_order_can_be_discarded() -> None:
-    process = WorkerProcess()
-    assert process.lives
-    process.discard()
-    assert not process.lives
+    launched = Launched()
+    assert launched.process.poll() is None
+    launched.discard()
+    assert launched.process.returncode is not None
 
 
 def test_wrong_settings_leave_no_process_behind(tmp_path: Path) -> None:
@@ -76,3 +77,10 @@ def test_wrong_settings_leave_no_process_behind(tmp_path: Path) -> None:
     assert "nowhere" in said
     with pytest.raises(ProcessLookupError):
         os.killpg(server.pid, 0)
+
+
+def test_what_launches_imports_next_to_nothing() -> None:
+    asked = "import sys, gateway.launch; print(*sorted(sys.modules))"
+    command = [sys.executable, "-c", asked]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    assert not {"asyncio", "structlog", "click", "pydantic"} & set(done.stdout.split())
