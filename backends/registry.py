@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.interface import Storage
+from backends.interface import Limits, Storage
 
 Settings = Mapping[str, object]
 
@@ -64,10 +64,18 @@ def _local(settings: Settings) -> Storage:
     return LocalStorage(root=Path(root).expanduser(), durable=durability == "full")
 
 
-def _memory(_settings: Settings) -> Storage:
-    from backends.memory import MemoryStorage  # noqa: PLC0415 - as above
+def _memory(settings: Settings) -> Storage:
+    from backends import memory, remote_memory  # noqa: PLC0415 - as above
 
-    return MemoryStorage()
+    match settings.get("like"):
+        case None:
+            return memory.MemoryStorage()
+        case "s3":
+            return remote_memory.RemoteMemoryStorage(remote_memory.AS_S3, remote_memory.S3_LIMITS)
+        case "webdav":
+            return remote_memory.RemoteMemoryStorage(remote_memory.AS_WEBDAV, Limits())
+        case like:
+            raise ValueError(f'a memory storage is like "s3" or "webdav", not {like!r}')
 
 
 def _s3(settings: Settings) -> Storage:
@@ -79,6 +87,6 @@ def _s3(settings: Settings) -> Storage:
 
 BACKENDS: Mapping[str, Backend] = {
     "local": Backend(make=_local, needs=("root",), may=("durability",)),
-    "memory": Backend(make=_memory),
+    "memory": Backend(make=_memory, may=("like",)),
     "s3": Backend(make=_s3, needs=S3_NEEDS, may=S3_MAY),
 }

@@ -17,11 +17,18 @@ what was not acknowledged is never half visible.
 A path is owned by at most one location in any state. Removing marks the old location *doomed* in the
 same transaction; a doomed path blocks reuse until ``Placing.remove`` has seen the bytes gone. The row
 itself goes when that is durable too, lest a power cut brings back bytes that nobody knows of.
+
+Where a storage cannot rename inside the commit (no Can.STAGE), bytes are written before it, under a
+path that an intent owns (``gateway.catalog.intents``): ``intend``, write, ``publish`` or ``give_up``.
+Such a version has ``location.staged`` None, and what is doomed there is removed by whoever asks
+``removals``.
 """
 
 import abc
 from collections.abc import AsyncIterator, Sequence
 
+from backends.interface import Fingerprint
+from gateway.catalog.intents import Intent, Removal, Removed, Written
 from gateway.catalog.outside import (
     Absence,
     Adoption,
@@ -109,6 +116,7 @@ class Catalog(abc.ABC):
         only_if: Condition = ALWAYS,
         upload: str | None = None,
         completed: Completed | None = None,
+        intent: str | None = None,
     ) -> Version:
         """Make sealed bytes the current version of its key.
 
@@ -121,6 +129,9 @@ class Catalog(abc.ABC):
         Returns the version as it was stored. Raises NoSuchBucket, NoSuchUpload, ConditionFailed,
         NoSuchKey (``only_if.etags`` and no such object); then nothing has changed and the caller
         still owns the staged bytes.
+
+        ``intent``: the name of the one whose bytes these are, under the path of the location, which
+        is taken as it is. CatalogUnavailable if it has been given up.
         """
 
     @abc.abstractmethod
@@ -149,8 +160,9 @@ class Catalog(abc.ABC):
     # Multipart uploads
 
     @abc.abstractmethod
-    async def start_upload(self, upload: Upload) -> None:
-        """Raises NoSuchBucket."""
+    async def start_upload(self, upload: Upload, *, intent: str | None = None) -> None:
+        """Raises NoSuchBucket. ``intent``: the name of the one that has the upload's path, which is the
+        upload's from now on. CatalogUnavailable if it has been given up."""
 
     @abc.abstractmethod
     async def upload(self, bucket: Bucket, key: str, upload_id: str) -> Upload:
@@ -182,9 +194,12 @@ class Catalog(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def put_part(self, upload_id: str, part: Part) -> None:
+    async def put_part(self, upload_id: str, part: Part, *, intent: str | None = None) -> None:
         """Record a finished part, replacing an earlier one of that number, whose own staged file is
-        dropped. Raises NoSuchUpload; the caller then drops its staged bytes."""
+        dropped. Raises NoSuchUpload; the caller then drops its staged bytes.
+
+        With ``intent``, the part's bytes are under the path of that intent, which is the upload's from
+        now on. CatalogUnavailable if it has been given up."""
 
     @abc.abstractmethod
     async def parts(
@@ -216,12 +231,60 @@ class Catalog(abc.ABC):
     async def completed(self, bucket: Bucket, key: str, upload_id: str) -> Completed | None:
         """What a finished upload became, for at least a day."""
 
+    # Paths on storages without Can.STAGE
+
+    @abc.abstractmethod
+    async def intend(self, bucket: Bucket, key: str, wanted: Intent) -> Intent:
+        """Own a path that is about to be written: the one that is wanted or, if that is natural and
+        anybody owns it, the shadow path of the intent's name. Raises NoSuchBucket; StorageError.
+        """
+
+    @abc.abstractmethod
+    async def give_up(
+        self,
+        name: str,
+        *,
+        written: Written | None = None,
+        unknown: Sequence[str] = (),
+        parts: str | None = None,
+    ) -> None:
+        """Doom the paths of an intent, unless it has become a version's location (or an upload's).
+
+        ``written``: what is there. ``unknown``: paths where bytes may be, or come to be later. Of the
+        others it is certain that nothing of the intent is there: they are free at once. ``parts``: the
+        storage's id of what was begun in parts there.
+        """
+
+    @abc.abstractmethod
+    async def note_written(self, upload: str, fingerprint: Fingerprint) -> None:
+        """Remember what is under the path of an upload that has not become an object after all."""
+
+    @abc.abstractmethod
+    async def removals(
+        self, process: str, *, after: tuple[str, str] = ("", ""), limit: int
+    ) -> Sequence[Removal]:
+        """Doomed paths that are this process's to remove, or (empty) the janitor's, by storage and
+        claim."""
+
+    @abc.abstractmethod
+    async def settle_removals(self, outcomes: Sequence[Removed]) -> None:
+        """What is gone is owned no longer; the janitor must have seen it gone twice. What is not is
+        the janitor's."""
+
+    @abc.abstractmethod
+    async def writers(self) -> Sequence[str]:
+        """Processes that own paths."""
+
+    @abc.abstractmethod
+    async def abandon(self, process: str) -> None:
+        """The process is dead: what it was writing or removing is the janitor's to remove."""
+
     # Recovery and the janitor
 
     @abc.abstractmethod
     async def recover(self) -> None:
         """At start, before any writer: finish removals of doomed locations, reopen uploads that
-        were being completed."""
+        were being completed, abandon all writers."""
 
     @abc.abstractmethod
     async def finish_removals(self) -> int:

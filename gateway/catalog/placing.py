@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from backends.interface import Fingerprint, Glance
+from backends.interface import Can, Fingerprint, Glance
 
 
 class Placing(Protocol):
-    """The verbs of ``backends.interface.Storage`` that a commit calls. All block briefly."""
+    """The verbs of ``backends.interface.Storage`` that a commit calls. All block briefly.
 
+    Of one without Can.STAGE only ``check`` and ``claim`` are.
+    """
+
+    @property
+    def can(self) -> Can: ...
     def check(self) -> None: ...
     def claim(self, path: str) -> str: ...
     def prepare(self, path: str) -> bool: ...

@@ -166,6 +166,10 @@ class Upload:
     part_size: int | None = None
     """Set by the first claim; parts of this size may lie in place in one staged file."""
     completing: bool = False
+    path: str | None = None
+    """Where the storage itself puts the parts together (Can.PARTS) …"""
+    parts: str | None = None
+    """… and its id of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +184,8 @@ class Part:
     modified_ns: int
     checksum: str | None = None
     offset: int | None = None
+    tag: str | None = None
+    """What the storage calls it: its tag there (Can.PARTS), or the stamp of a file of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.catalog.errors import NoSuchUpload
+from gateway.service import removing
 from gateway.service.context import Services
 
 _log = structlog.get_logger("s3front.janitor")
@@ -32,7 +33,7 @@ async def sweep(services: Services, rules: JanitorRules) -> int:
     aborted = await _abort_stale(services, now_ns - rules.upload_age_s * _NS)
     await catalog.forget_completed(before_ns=now_ns - rules.completed_age_s * _NS)
     await catalog.forget_missing(before_ns=now_ns - rules.missing_age_s * _NS)
-    blocked = await catalog.finish_removals()
+    blocked = await catalog.finish_removals() + await removing.sweep(catalog, services.storages)
     if aborted or blocked:
         _log.info("swept", uploads_aborted=aborted, removals_left=blocked)
     return aborted
@@ -49,6 +50,7 @@ async def _abort_stale(services: Services, before_ns: int) -> int:
             with contextlib.suppress(NoSuchUpload):
                 await catalog.abort_upload(bucket, upload.key, upload.id)
                 aborted += 1
+                services.remover.poke()
         if len(stale) < _BATCH or aborted == before:
             return aborted
 

@@ -1,7 +1,8 @@
 """Drops the staged bytes of workers that died while others went on.
 
 A start drops all that nobody owns (``recovery``). A worker that is killed while others live is
-replaced without one, and what it had begun would stay until the next.
+replaced without one, and what it had begun would stay until the next. Paths that it owned on storages
+that have no staged bytes become the janitor's.
 """
 
 import asyncio
@@ -37,6 +38,9 @@ async def clear(services: Services, roll: Roll) -> int:
             if await _is_nobodys(services, storage_name, storage, name):
                 await asyncio.to_thread(storage.drop_staged, name)
                 dropped += 1
+    for process in await services.catalog.writers():
+        if not await asyncio.to_thread(roll.lives, process):
+            await services.catalog.abandon(process)
     await asyncio.to_thread(roll.clear)
     if dropped:
         _log.info("dropped what dead workers had begun", staged=dropped)

@@ -33,8 +33,9 @@ from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
 from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
-from gateway.server.storages import served_storages_of
+from gateway.server.storages import storages_of
 from gateway.service.context import Bounds, Owner, Services, Watching
+from gateway.service.removing import Remover
 from gateway.settings.model import Settings
 
 JOBS_LOCK = "jobs.lock"
@@ -86,6 +87,7 @@ class S3:
         try:
             await services.catalog.open()
             self._opened.push_async_callback(services.catalog.aclose)
+            self._opened.push_async_callback(services.remover.aclose)
             if first:
                 await recover(services.catalog, services.storages)
                 await bootstrap(services, self._settings)
@@ -145,12 +147,14 @@ def build(
     ``runs_jobs`` False: what is short-lived needs no janitor.
     """
     durable = settings.durability == "full"
-    storages = served_storages_of(settings)
+    storages = storages_of(settings)
+    process = secrets.token_hex(4)
     services = _services(
         settings,
         credentials,
-        SqliteCatalog(catalog, placings=storages, durable=durable),
+        SqliteCatalog(catalog, placings=storages, durable=durable, process=process),
         storages,
+        process,
     )
     pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="s3front-hash")
     urls = [urlsplit(url) for url in settings.public_url]
@@ -191,6 +195,7 @@ def _services(
     credentials: Credentials,
     catalog: Catalog,
     storages: dict[str, Storage],
+    process: str,
 ) -> Services:
     return Services(
         catalog=catalog,
@@ -200,7 +205,8 @@ def _services(
         owner=Owner(id=credentials.owner_id, display_name=credentials.owner_name),
         now_ns=time.time_ns,
         new_id=lambda: secrets.token_hex(16),
-        process=secrets.token_hex(4),
+        process=process,
+        remover=Remover(catalog, storages, process),
         bounds=Bounds(
             put=settings.max_put_bytes,
             object=settings.max_object_bytes,

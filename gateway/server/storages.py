@@ -1,7 +1,7 @@
 """The storages of the settings, made for whoever opens them."""
 
 from backends import registry
-from backends.interface import Can, Storage
+from backends.interface import Storage
 from gateway.server.failure import Exit, StartError
 from gateway.settings.model import Settings
 
@@ -19,17 +19,4 @@ def storages_of(settings: Settings) -> dict[str, Storage]:
             raise StartError(
                 f"storages.{name}: {error}. Correct its settings.", exit=Exit.BAD_CONFIGURATION
             ) from None
-    return storages
-
-
-def served_storages_of(settings: Settings) -> dict[str, Storage]:
-    """The same, for who serves buckets on them. Raises StartError."""
-    storages = storages_of(settings)
-    for name, storage in storages.items():
-        if Can.STAGE not in storage.can:
-            raise StartError(
-                f"storages.{name}: buckets cannot be served on a storage of type"
-                f" {settings.storages[name].type} yet. Use a local one.",
-                exit=Exit.BAD_CONFIGURATION,
-            )
     return storages

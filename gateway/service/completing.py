@@ -7,9 +7,9 @@ import os
 from collections.abc import Sequence
 from typing import Self
 
-from backends.interface import Can, Staged, Storage
+from backends.interface import Can
 from gateway.catalog.errors import CatalogError, CatalogUnavailable, NoSuchUpload
-from gateway.catalog.placing import part_file, upload_file
+from gateway.catalog.placing import upload_file
 from gateway.catalog.records import (
     NULL_VERSION,
     Bucket,
@@ -29,7 +29,8 @@ from gateway.s3.results import CompleteMultipartUploadResult
 from gateway.s3.xml_in import CompletedPart
 from gateway.service.conditions import refuse_early, write_condition
 from gateway.service.context import Context
-from gateway.service.publishing import Facts, publish, stage_new
+from gateway.service.publishers import publisher_of
+from gateway.service.publishing import Completion, Facts
 
 MIN_PART = 5 * 1024**2
 """Bytes of every part but the last: S3's limit."""
@@ -173,27 +174,16 @@ async def _complete(
         checksum=checksum,
         parts=[(part.number, part.etag) for part in parts],
     )
-    storage = context.storage(upload.storage)
-    # Sealing cuts the file behind the last part: parts left out would be lost if it is reopened.
-    whole = len(parts) == len(found)
-    staged = await _assemble(context, storage, upload, parts, movable=movable and whole)
-    try:
-        await publish(
-            context,
-            bucket,
-            storage,
-            staged,
-            facts,
-            only_if=condition,
-            upload=upload.id,
-            completed=completed,
-        )
-    except (CatalogUnavailable, asyncio.CancelledError):
-        raise
-    except BaseException:
-        if staged.name != upload_file(upload.id):
-            await staged.discard()
-        raise
+    completion = Completion(
+        upload=upload,
+        parts=parts,
+        facts=facts,
+        completed=completed,
+        # Sealing cuts the file behind the last part: parts left out would be lost if it is reopened.
+        movable=movable and len(parts) == len(found),
+    )
+    publisher = publisher_of(context.storage(upload.storage))
+    await publisher.complete(context, bucket, completion, only_if=condition)
     return completed
 
 
@@ -290,43 +280,6 @@ def _checksum(
             f"The {algorithm} you specified did not match the calculated checksum.",
         )
     return Checksum(algorithm=algorithm, type=type_, value=value)
-
-
-async def _assemble(
-    context: Context, storage: Storage, upload: Upload, parts: Sequence[Part], *, movable: bool
-) -> Staged:
-    """The parts as one run of staged bytes: as they lie, or copied one behind the other."""
-    if movable and Can.PARTS_IN_PLACE in storage.can and _contiguous(upload, parts):
-        return storage.stage(upload_file(upload.id), exclusive=False)
-    staged = stage_new(context.services, storage)
-    try:
-        for part in parts:
-            if not part.size:
-                continue
-            content = (
-                await storage.staged(part_file(upload.id, part.number, part.attempt))
-                if part.offset is None
-                else await storage.staged(
-                    upload_file(upload.id), first=part.offset, last=part.offset + part.size - 1
-                )
-            )
-            try:
-                await staged.copy(content)
-            finally:
-                await content.aclose()
-    except BaseException:
-        await staged.discard()
-        raise
-    return staged
-
-
-def _contiguous(upload: Upload, parts: Sequence[Part]) -> bool:
-    end = 0
-    for part in parts:
-        if part.offset != end:
-            return False
-        end += part.size
-    return upload.part_size is not None and end > 0
 
 
 async def _again(

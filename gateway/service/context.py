@@ -12,6 +12,7 @@ from gateway.observe.tally import Tally
 from gateway.payload import Payload
 from gateway.s3.errors import S3Error
 from gateway.s3.message import Request
+from gateway.service.removing import Remover
 from sigv4.verify import Verified
 
 
@@ -63,6 +64,8 @@ class Services:
     """32 random hexadecimal digits."""
     process: str
     """Names this process in the staged names it makes; 8 hexadecimal digits."""
+    remover: Remover
+    """Removes bytes from storages that cannot do so inside a commit."""
     completing: set[str] = field(default_factory=set)
     """Uploads that requests of this process are completing now."""
 

@@ -1,11 +1,14 @@
 """CopyObject and UploadPartCopy."""
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
 
-from backends.interface import Staged
+from backends.errors import Damaged, NotFound
+from backends.interface import Can
 from gateway.catalog.errors import ConditionConflict
-from gateway.catalog.records import Bucket, Checksum, Condition, Upload, Version
+from gateway.catalog.records import Bucket, Checksum, Condition, Part, Upload, Version
 from gateway.payload import DEFAULT_ALGORITHM, Hashing
 from gateway.s3.errors import S3Error
 from gateway.s3.inputs.copying import CopyObject, UploadPartCopy
@@ -14,8 +17,8 @@ from gateway.s3.ranges import ByteRange, parse_copy_source_range
 from gateway.s3.results import CopyObjectResult, UploadPartCopyResult
 from gateway.service.conditions import check_copy_source, refuse_early, write_condition
 from gateway.service.context import Context
-from gateway.service.multipart import PartWriter
-from gateway.service.publishing import Facts, publish, stage_new
+from gateway.service.publishers import publisher_of
+from gateway.service.publishing import Arriving, Facts
 from gateway.service.reading import Opened, current, open_current, whole
 from gateway.service.versions import require_current
 
@@ -25,12 +28,10 @@ _RESTATEMENTS = 100
 """Times a copy onto itself begins anew because of other writers; then it is a conflict (409)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Copied:
-    """What copying the bytes told of them."""
+_LOOKS = 5
 
-    etag: str
-    checksum: Checksum | None
+Chosen = TypeVar("Chosen")
+Result = TypeVar("Result")
 
 
 async def copy_object(context: Context, input: CopyObject) -> CopyObjectResult:
@@ -146,46 +147,81 @@ async def _copy(
         check_copy_source(context, input, version)
         _check_size(context, version.size)
 
-    opened = await open_current(
-        context, source, input.copy_source.key, choose, lambda version, _: whole(version)
+    async def copy(opened: Opened[None]) -> tuple[Arriving, Facts]:
+        return await _copied(context, opened, bucket, input)
+
+    arriving, facts = await _of_opened(
+        context,
+        source,
+        input.copy_source.key,
+        choose=choose,
+        span=lambda version, _: whole(version),
+        use=copy,
     )
-    storage = context.storage(bucket.storage)
-    staged = stage_new(context.services, storage)
-    try:
-        copied = await _copy_bytes(context, opened, staged, bucket, input)
-    except BaseException:
-        await staged.discard()
-        raise
-    finally:
-        await opened.content.aclose()
-    facts = _facts(context, input, opened.version, copied.etag, copied.checksum)
-    return await publish(context, bucket, storage, staged, facts, only_if=condition)
+    publisher = publisher_of(context.storage(bucket.storage))
+    return await publisher.publish(context, bucket, arriving, facts, only_if=condition)
 
 
-async def _copy_bytes(
+async def _of_opened(
     context: Context,
-    opened: Opened[None],
-    staged: Staged,
     bucket: Bucket,
-    input: CopyObject,
-) -> _Copied:
+    key: str,
+    *,
+    choose: Callable[[Version], Chosen],
+    span: Callable[[Version, Chosen], ByteRange],
+    use: Callable[[Opened[Chosen]], Awaitable[Result]],
+) -> Result:
+    """What ``use`` makes of the open source. It is opened again if it is replaced meanwhile, on a
+    storage whose readings do not outlive that."""
+    for look in range(1, _LOOKS + 1):
+        opened = await open_current(context, bucket, key, choose, span)
+        try:
+            return await use(opened)
+        except (NotFound, Damaged):
+            if look == _LOOKS or _outlives(context, opened.version):
+                raise
+        finally:
+            await opened.content.aclose()
+    raise AssertionError("unreachable")
+
+
+def _outlives(context: Context, version: Version) -> bool:
+    return Can.OUTLIVE in context.storage(version.location.storage).can
+
+
+async def _copied(
+    context: Context, opened: Opened[None], bucket: Bucket, input: CopyObject
+) -> tuple[Arriving, Facts]:
     """Copy, in the storage if nothing new has to be known of the bytes, else through the hashes."""
     version = opened.version
     checksum = version.checksum
     wanted = input.checksum_algorithm or _algorithm(version) or DEFAULT_ALGORITHM
     known = checksum is not None and (checksum.algorithm, checksum.type) == (wanted, "FULL_OBJECT")
-    if known and version.location.storage == bucket.storage:
-        await staged.copy(opened.content)
-        return _Copied(etag=version.etag, checksum=checksum)
-    hashing = Hashing(context.payload.pool, (wanted,))
-    async for piece in opened.content.chunks():
-        await hashing.update(piece)
-        await staged.write(piece)
-    value = hashing.checksum(wanted)
-    return _Copied(
-        etag=hashing.md5,
-        checksum=Checksum(algorithm=wanted, type="FULL_OBJECT", value=value),
+    known = known and version.location.storage == bucket.storage
+    facts = _facts(
+        context,
+        input,
+        version,
+        version.etag if known else "",
+        checksum if known else None,
     )
+    arriving: Arriving = publisher_of(context.storage(bucket.storage)).begin(
+        context, bucket, facts, copies=True
+    )
+    try:
+        if known:
+            await arriving.copy(opened.content)
+            return arriving, facts
+        hashing = Hashing(context.payload.pool, (wanted,))
+        async for piece in opened.content.chunks():
+            await hashing.update(piece)
+            await arriving.write(piece)
+    except BaseException:
+        await arriving.discard()
+        raise
+    facts.etag = hashing.md5
+    facts.checksum = Checksum(algorithm=wanted, type="FULL_OBJECT", value=hashing.checksum(wanted))
+    return arriving, facts
 
 
 def _result(version: Version) -> CopyObjectResult:
@@ -212,17 +248,23 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
         _check_size(context, span.length)
         return span
 
-    opened = await open_current(
-        context, source, input.copy_source.key, choose, lambda _, span: span
-    )
     algorithm = upload.checksum_algorithm or DEFAULT_ALGORITHM
-    try:
+    publisher = publisher_of(context.storage(upload.storage))
+
+    async def copy(opened: Opened[ByteRange]) -> Part:
         size = opened.chosen.length
-        async with PartWriter(context, bucket, upload, input.part_number, size) as writer:
-            etag, checksum = await _copy_part(context, opened, writer.staged, upload, algorithm)
-            part = await writer.record(etag=etag, checksum=checksum)
-    finally:
-        await opened.content.aclose()
+        async with publisher.part(context, bucket, upload, input.part_number, size) as writer:
+            etag, checksum = await _copy_part(context, opened, writer.arriving, upload, algorithm)
+            return await writer.record(etag=etag, checksum=checksum)
+
+    part = await _of_opened(
+        context,
+        source,
+        input.copy_source.key,
+        choose=choose,
+        span=lambda _, span: span,
+        use=copy,
+    )
     checksums = {algorithm: part.checksum} if upload.checksum_algorithm and part.checksum else {}
     return UploadPartCopyResult(
         e_tag=part.etag,
@@ -232,7 +274,7 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
 
 
 async def _copy_part(
-    context: Context, opened: Opened[ByteRange], staged: Staged, upload: Upload, algorithm: str
+    context: Context, opened: Opened[ByteRange], arriving: Arriving, upload: Upload, algorithm: str
 ) -> tuple[str, str]:
     """ETag and checksum of a part that is copied: in the storage if both are known, as they are of a
     whole object that was put in one piece; else through the hashes."""
@@ -245,12 +287,12 @@ async def _copy_part(
         and checksum is not None
         and (checksum.algorithm, checksum.type) == (algorithm, "FULL_OBJECT")
     ):
-        await staged.copy(content)
+        await arriving.copy(content)
         return version.etag, checksum.value
     hashing = Hashing(context.pool, (algorithm,))
     async for piece in content.chunks():
         await hashing.update(piece)
-        await staged.write(piece)
+        await arriving.write(piece)
     return hashing.md5, hashing.checksum(algorithm)
 
 

@@ -4,12 +4,15 @@ Kept with the bytes by the storage (an extended attribute, a sidecar, user metad
 catalog can be rebuilt and crashed publishing can be finished. The storage voids it when the bytes
 change. All is as it was when the bytes were written: what is changed afterwards without writing them
 (tags, a copy of an object onto itself) is in the catalog and its snapshots alone.
+
+Where it is written before the bytes (on storages behind a network), it tells what is known by then: an
+empty ETag says that ETag, checksum and parts, and the size of an upload, were not.
 """
 
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -118,6 +121,17 @@ def record_of(bucket: str, version: Version | Description) -> bytes:
         record += "}"
     # Lone surrogates are no characters, but a header may have held them.
     return record.encode("utf-8", "surrogatepass")
+
+
+def record_of_at_most(bucket: str, version: Version, most: int) -> bytes | None:
+    """The same in at most so many bytes: if need be without headers, metadata, tags and parts. None if
+    not even that can be."""
+    record = record_of(bucket, version)
+    if len(record) > most:
+        record = record_of(
+            bucket, replace(version, headers={}, metadata={}, tags=(), checksum=None, parts=())
+        )
+    return record if len(record) <= most else None
 
 
 def decode(record: bytes) -> Description | None:

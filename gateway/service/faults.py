@@ -45,6 +45,8 @@ def _ours(fault: catalog.CatalogError | storage.StorageError) -> S3Error:
             return S3Error("InsufficientStorage", "The storage is full.", status=507)
         case storage.Throttled():
             return S3Error("SlowDown")
+        case storage.Exists():
+            return S3Error("OperationAborted")
         case catalog.CatalogDamaged():
             return S3Error("InternalError", "The catalog is damaged here; see the server's log.")
         case storage.Unavailable() | catalog.CatalogUnavailable() | catalog.TooManyMissing():

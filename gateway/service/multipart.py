@@ -1,22 +1,6 @@
-"""Multipart uploads: start, upload parts, list, complete, abort.
+"""Multipart uploads: start, upload parts, list, abort. Where the bytes of parts go is the publisher's."""
 
-A part may lie in place in the upload's one staged file (``Catalog.claim_part``); completing such an
-upload moves no byte. Other parts have staged files of their own and are put together, in the kernel
-where the storage can.
-"""
-
-import asyncio
-from typing import Self
-
-from backends.interface import Can, Staged
-from gateway.catalog.errors import (
-    CatalogError,
-    CatalogUnavailable,
-    NoSuchBucket,
-    NoSuchUpload,
-)
-from gateway.catalog.placing import part_file, upload_file
-from gateway.catalog.records import Bucket, Part, Upload
+from gateway.catalog.records import Part, Upload
 from gateway.s3 import results
 from gateway.s3.checksums import default_type, require_type
 from gateway.s3.errors import S3Error
@@ -29,6 +13,7 @@ from gateway.s3.inputs.multipart import (
 )
 from gateway.s3.metadata import stored_headers
 from gateway.service.context import Context
+from gateway.service.publishers import publisher_of
 
 
 async def create_multipart_upload(
@@ -51,7 +36,7 @@ async def create_multipart_upload(
         checksum_algorithm=algorithm,
         checksum_type=type_,
     )
-    await services.catalog.start_upload(upload)
+    await publisher_of(context.storage(bucket.storage)).start_upload(context, bucket, upload)
     return results.CreateMultipartUploadResult(
         bucket=bucket.name,
         key=input.key,
@@ -83,101 +68,11 @@ async def upload_part(context: Context, input: UploadPart) -> results.UploadPart
     payload = context.payload
     size = payload.require_length(context.services.bounds.put)
     payload.declare_part(upload.checksum_algorithm, upload.checksum_type)
-    async with PartWriter(context, bucket, upload, input.part_number, size) as writer:
-        await payload.send(writer.staged.take)
+    publisher = publisher_of(context.storage(upload.storage))
+    async with publisher.part(context, bucket, upload, input.part_number, size) as writer:
+        await payload.send(writer.arriving.take)
         part = await writer.record(etag=payload.md5, checksum=payload.checksum)
     return results.UploadPartResult(e_tag=part.etag, checksums=payload.shown_checksums)
-
-
-def _check_number(number: int, most: int) -> None:
-    if number > most:
-        raise S3Error(
-            "InvalidArgument",
-            f"Part number must be an integer between 1 and {most}, inclusive",
-            ArgumentName="partNumber",
-            ArgumentValue=str(number),
-        )
-
-
-class PartWriter:
-    """One attempt at a part: claims its place, and leaves nothing behind if it fails.
-
-    S3Error InvalidArgument for a number that is too high.
-    """
-
-    staged: Staged
-
-    def __init__(
-        self, context: Context, bucket: Bucket, upload: Upload, number: int, size: int
-    ) -> None:
-        _check_number(number, context.services.bounds.parts)
-        self._services = context.services
-        self._bucket = bucket
-        self._storage = context.storage(upload.storage)
-        self._upload = upload
-        self._number = number
-        self._size = size
-        self._attempt = f"{context.services.process}{context.services.new_id()}"
-        self._offset: int | None = None
-        self._stays = False
-        """The bytes are the upload's now, or may be."""
-
-    async def __aenter__(self) -> Self:
-        upload = self._upload
-        if Can.PARTS_IN_PLACE in self._storage.can:
-            claim = await self._services.catalog.claim_part(
-                upload.id, self._number, self._attempt, self._size
-            )
-            self._offset = claim.offset
-        if self._offset is None:
-            self.staged = self._storage.stage(
-                part_file(upload.id, self._number, self._attempt), size=self._size
-            )
-        else:
-            self.staged = self._storage.stage(
-                upload_file(upload.id), offset=self._offset, exclusive=False, size=self._size
-            )
-        return self
-
-    async def record(self, *, etag: str, checksum: str | None) -> Part:
-        """Make the bytes durable and the part known. Raises NoSuchUpload if it is too late."""
-        await self.staged.keep()
-        part = Part(
-            number=self._number,
-            attempt=self._attempt,
-            size=self._size,
-            etag=etag,
-            modified_ns=self._services.now_ns(),
-            checksum=checksum,
-            offset=self._offset,
-        )
-        try:
-            await self._services.catalog.put_part(self._upload.id, part)
-        except (CatalogUnavailable, asyncio.CancelledError):
-            self._stays = True
-            raise
-        self._stays = True
-        return part
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._stays:
-            return
-        # In place, other parts lie in the same file: this only lets go of it.
-        await self.staged.discard()
-        if self._offset is not None and await self._is_gone():
-            # Its file was dropped with the upload, but a late writer makes it anew. An upload with
-            # a writer in place never becomes an object by moving that file, so nobody else's
-            # bytes can be in it.
-            self._storage.drop_staged(self.staged.name)
-
-    async def _is_gone(self) -> bool:
-        try:
-            await self._services.catalog.upload(self._bucket, self._upload.key, self._upload.id)
-        except (NoSuchUpload, NoSuchBucket):
-            return True
-        except CatalogError:
-            return False
-        return False
 
 
 async def list_parts(context: Context, input: ListParts) -> results.ListPartsResult:
@@ -271,6 +166,7 @@ async def abort_multipart_upload(
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html"""
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     await context.services.catalog.abort_upload(bucket, input.key, input.upload_id)
+    context.services.remover.poke()
     return results.AbortMultipartUploadResult()
 
 

@@ -34,7 +34,8 @@ from gateway.service.context import Context
 from gateway.service.faults import s3_error
 from gateway.service.guarding import Guarded
 from gateway.service.outside import unknown
-from gateway.service.publishing import Facts, publish, stage_new
+from gateway.service.publishers import publisher_of
+from gateway.service.publishing import Facts
 from gateway.service.reading import at_once, current, open_current, whole
 from gateway.service.versions import require_current
 
@@ -47,24 +48,25 @@ async def put_object(context: Context, input: PutObject) -> PutObjectResult:
     length = payload.require_length(context.services.bounds.put)
     payload.declare()
     await refuse_early(context, bucket, input.key, condition)
-    storage = context.storage(bucket.storage)
-    staged = stage_new(context.services, storage, size=length)
-    try:
-        await payload.send(staged.take)
-    except BaseException:
-        await staged.discard()
-        raise
     facts = Facts(
         key=input.key,
-        size=payload.size,
-        etag=payload.md5,
+        size=length,
         storage_class=input.storage_class or "STANDARD",
         headers=stored_headers(context.headers),
         metadata=input.metadata,
         tags=input.tagging,
-        checksum=Checksum(algorithm=payload.algorithm, type=FULL_OBJECT, value=payload.checksum),
     )
-    version = await publish(context, bucket, storage, staged, facts, only_if=condition)
+    publisher = publisher_of(context.storage(bucket.storage))
+    arriving = publisher.begin(context, bucket, facts)
+    try:
+        await payload.send(arriving.take)
+    except BaseException:
+        await arriving.discard()
+        raise
+    facts.size = payload.size
+    facts.etag = payload.md5
+    facts.checksum = Checksum(algorithm=payload.algorithm, type=FULL_OBJECT, value=payload.checksum)
+    version = await publisher.publish(context, bucket, arriving, facts, only_if=condition)
     return PutObjectResult(
         e_tag=version.etag,
         checksums=version.checksums,
@@ -209,6 +211,7 @@ async def _delete(
         # There is no such version, and deleting what is not there succeeds.
         return
     if await context.services.catalog.remove(bucket, key, only_if=condition):
+        context.services.remover.poke()
         # A file that was in the way of the object is the object now, in listings as well.
         await unknown(context.services, bucket, key)
 

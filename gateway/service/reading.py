@@ -7,10 +7,11 @@ from typing import Generic, TypeVar
 import structlog
 
 from backends.errors import Damaged, NotFound
-from backends.interface import Content
+from backends.interface import Can, Content
 from gateway.catalog.records import Bucket, Location, Version
 from gateway.s3.errors import S3Error
 from gateway.s3.ranges import ByteRange
+from gateway.service.beginning import begun
 from gateway.service.context import Context
 from gateway.service.outside import unknown, unlike
 
@@ -121,9 +122,10 @@ async def _open(context: Context, location: Location, span: ByteRange) -> Conten
     storage = context.storage(location.storage)
     first, last = span
     try:
-        return await storage.read(
+        content = await storage.read(
             location.path, first=first, last=last, only_if=location.fingerprint
         )
+        return content if Can.OUTLIVE in storage.can else await begun(content)
     except (NotFound, Damaged):
         pass
     if location.staged is not None:

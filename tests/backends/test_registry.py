@@ -5,6 +5,7 @@ import pytest
 from backends.local.storage import LocalStorage
 from backends.memory import MemoryStorage
 from backends.registry import BACKENDS, construct
+from backends.remote_memory import AS_S3, AS_WEBDAV
 from tests.backends.making import MAKE
 
 
@@ -25,6 +26,11 @@ def test_a_memory_storage_needs_nothing() -> None:
     assert isinstance(construct("memory", {}), MemoryStorage)
 
 
+def test_a_memory_storage_is_like_one_behind_a_network() -> None:
+    assert construct("memory", {"like": "s3"}).can == AS_S3
+    assert construct("memory", {"like": "webdav"}).can == AS_WEBDAV
+
+
 @pytest.mark.parametrize(
     ("type", "settings", "says"),
     [
@@ -37,7 +43,8 @@ def test_a_memory_storage_needs_nothing() -> None:
         ("local", {"rot": "/x"}, "did you mean 'root'"),
         ("local", {"root": "/x", "durability": "none"}, '"full" or "relaxed"'),
         ("local", {"root": "/x", "durability": []}, '"full" or "relaxed"'),
-        ("memory", {"root": "/x"}, "no setting 'root'; known: none"),
+        ("memory", {"root": "/x"}, "no setting 'root'; known: like"),
+        ("memory", {"like": "disk"}, "is like"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_remedy(

@@ -4,11 +4,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from backends.interface import Fingerprint, Glance, Nature
+from backends.interface import Can, Fingerprint, Glance, Nature
 
 
 class Files:
     """``crash`` names a verb and whether the process ends before or after it does its work."""
+
+    can = Can.STAGE
 
     def __init__(self, root: Path, crash: str = "") -> None:
         self.root = root

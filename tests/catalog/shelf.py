@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from backends.errors import Unavailable
-from backends.interface import Fingerprint, Glance, Nature
+from backends.interface import Can, Fingerprint, Glance, Nature
 
 
 @dataclass(eq=False)
@@ -13,6 +13,7 @@ class Shelf:
     that holds bytes. Each switch makes one verb behave as a storage in trouble."""
 
     fold: Callable[[str], str] = str
+    can: Can = Can.STAGE
     staged: dict[str, Fingerprint] = field(default_factory=dict)
     paths: dict[str, Fingerprint] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)

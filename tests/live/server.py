@@ -9,7 +9,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
+from typing import Any, TypeVar
 
+from backends.interface import Can
 from gateway.access.credentials import Credentials
 from gateway.jobs.lease import Lease
 from gateway.observe.event import RequestEvent
@@ -18,11 +20,14 @@ from gateway.server.build import JOBS_LOCK, S3, build
 from gateway.server.health import Health, State
 from gateway.service.context import Services
 from gateway.settings.loader import load
+from gateway.settings.parts import StorageSettings
 from gateway.wire.limits import Limits
 from gateway.wire.listener import Listener
 from tests.live.client import ACCESS_KEY, SECRET_KEY, Client
 
 _START_S = 30.0
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,11 +59,18 @@ class Live:
                 return event
 
     def staged(self, upload: str | None = None) -> list[str]:
-        """Names under ``.s3front/staged``: those of an upload, or all that belong to none."""
-        names = sorted(path.name for path in (self.root / ".s3front" / "staged").iterdir())
+        """Staged names of the default storage: those of an upload, or all that belong to none."""
+        storage = self.services.storages[self.services.default_storage]
+        if Can.STAGE not in storage.can:
+            return []
+        names = storage.staged_names()
         if upload is not None:
             return [name for name in names if upload in name]
         return [name for name in names if not name.startswith(("upload-", "part-"))]
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something on the server's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(_START_S)
 
     def files(self, bucket: str) -> list[str]:
         """Paths of all files and empty folders below a bucket's folder."""
@@ -80,7 +92,8 @@ def running(
     new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
     **flags: object,
 ) -> Iterator[Live]:
-    """Serve ``root`` until the block ends. ``flags`` are settings by their flag's name. Without
+    """Serve ``root`` until the block ends. ``flags`` are settings by their flag's name; ``storages``
+    stand in place of ``root`` for the bytes, the first is the default. Without
     ``jobs`` nothing runs beside the requests: somebody else holds the lease."""
     loop = new_loop()
     thread = threading.Thread(target=loop.run_forever, name="live-server")
@@ -102,7 +115,12 @@ def running(
 async def _start(
     root: Path, limits: Limits, flags: dict[str, object], drain_s: float, *, jobs: bool
 ) -> tuple[Live, Callable[[], Coroutine[None, None, None]]]:
+    storages = flags.pop("storages", None)
     settings = load(flags=flags, environ={}, folder=root, file=None).settings
+    if isinstance(storages, dict):
+        made = {name: StorageSettings.model_validate(of) for name, of in storages.items()}
+        update = {"storages": made, "default_storage": next(iter(made))}
+        settings = settings.model_copy(update=update)
     credentials = Credentials(root_access_key=ACCESS_KEY, root_secret_key=SECRET_KEY)
     state = root / ".s3front"
     state.mkdir(mode=0o700, parents=True, exist_ok=True)

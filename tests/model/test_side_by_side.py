@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from backends import remote_memory
+from backends.interface import Can
 from gateway.service import completing
+from tests.live.left import check_nothing_is_left
 from tests.live.server import Live, running
 from tests.model import nasty
 from tests.model.machine import SideBySide
@@ -21,6 +25,8 @@ EXAMPLES = int(os.environ.get("S3FRONT_TEST_EXAMPLES", "500"))
 
 STORAGES: dict[str, dict[str, Any]] = {
     "memory": {"storages": {"main": {"type": "memory"}}},
+    "memory as S3": {"storages": {"main": {"type": "memory", "like": "s3"}}},
+    "memory as WebDAV": {"storages": {"main": {"type": "memory", "like": "webdav"}}},
     "local relaxed": {"durability": "relaxed"},
     "local full": {"durability": "full"},
 }
@@ -33,6 +39,9 @@ def live(
 ) -> Iterator[Live]:
     # Parts of 5 MiB would leave time for a tenth of the steps; the real limit has its own test.
     monkeypatch.setattr(completing, "MIN_PART", nasty.MIN_PART)
+    monkeypatch.setattr(
+        remote_memory, "S3_LIMITS", replace(remote_memory.S3_LIMITS, min_part=nasty.MIN_PART)
+    )
     with running(tmp_path, **STORAGES[request.param]) as live:
         yield live
 
@@ -56,6 +65,9 @@ def run(live: Live, examples: int, steps: int) -> None:
         ),
     )
     assert live.staged() == []
+    home = live.services.storages[live.services.default_storage]
+    if Can.STAGE not in home.can:
+        live.run(check_nothing_is_left(live.services))
 
 
 def test_every_answer_is_the_models(live: Live) -> None:

@@ -13,6 +13,7 @@ from gateway.catalog.interface import Catalog
 from gateway.catalog.records import Bucket
 from gateway.server.bootstrap import bootstrap
 from gateway.service.context import Owner, Services
+from gateway.service.removing import Remover
 from gateway.settings.model import Settings
 
 
@@ -65,6 +66,7 @@ def services(rows: Rows, **storages: Folders) -> Services:
         now_ns=lambda: 7,
         new_id=lambda: "0" * 32,
         process="0",
+        remover=Remover(cast("Catalog", rows), {}, "0"),
     )
 
 

@@ -12,7 +12,9 @@ import apsw
 import structlog
 from apsw import Connection
 
+from backends.interface import Fingerprint
 from gateway.catalog.errors import CatalogError, CatalogUnavailable
+from gateway.catalog.intents import Intent, Removal, Removed, Written
 from gateway.catalog.interface import Catalog
 from gateway.catalog.outside import (
     Absence,
@@ -44,6 +46,7 @@ from gateway.catalog.sqlite import (
     checking,
     copying,
     digests,
+    intents,
     listing,
     locations,
     missing,
@@ -77,9 +80,15 @@ class SqliteCatalog(Catalog):
     """One file, used by any number of processes of one machine, by one loop in each."""
 
     def __init__(
-        self, path: str | os.PathLike[str], *, placings: Mapping[str, Placing], durable: bool
+        self,
+        path: str | os.PathLike[str],
+        *,
+        placings: Mapping[str, Placing],
+        durable: bool,
+        process: str = "",
     ) -> None:
         """``path`` in an existing directory that is ours alone; ``placings`` are open before this is.
+        ``process``: who removes what it dooms on storages without Can.STAGE; empty: the janitor.
 
         ``durable``: a write is on the medium when it returns. Else it survives the end of the
         process, not of the machine.
@@ -87,6 +96,7 @@ class SqliteCatalog(Catalog):
         self._path = Path(path).absolute()
         self._placings = placings
         self._durable = durable
+        self._process = process
         self._committer = Committer(self._open_files, waits_for_disk=durable)
         self._reader: Connection | None = None
         self._cache: buckets.BucketCache | None = None
@@ -158,6 +168,7 @@ class SqliteCatalog(Catalog):
         only_if: Condition = ALWAYS,
         upload: str | None = None,
         completed: Completed | None = None,
+        intent: str | None = None,
     ) -> Version:
         write = self._write_briefly if upload is None else self._write
         return await write(
@@ -167,6 +178,7 @@ class SqliteCatalog(Catalog):
             only_if=only_if,
             upload=upload,
             completed=completed,
+            intent=intent,
         )
 
     async def remove(self, bucket: Bucket, key: str, *, only_if: Condition = ALWAYS) -> bool:
@@ -182,8 +194,8 @@ class SqliteCatalog(Catalog):
 
     # Multipart uploads
 
-    async def start_upload(self, upload: Upload) -> None:
-        await self._write(uploads.start, upload)
+    async def start_upload(self, upload: Upload, *, intent: str | None = None) -> None:
+        await self._write(uploads.start, upload, intent)
 
     async def upload(self, bucket: Bucket, key: str, upload_id: str) -> Upload:
         return await self._read(uploads.get, bucket, key, upload_id)
@@ -210,8 +222,8 @@ class SqliteCatalog(Catalog):
     async def claim_part(self, upload_id: str, number: int, attempt: str, size: int) -> Claim:
         return await self._write(parts.claim, upload_id, number, attempt, size)
 
-    async def put_part(self, upload_id: str, part: Part) -> None:
-        await self._write(parts.put, upload_id, part)
+    async def put_part(self, upload_id: str, part: Part, *, intent: str | None = None) -> None:
+        await self._write(parts.put, upload_id, part, intent)
 
     async def parts(
         self, upload_id: str, *, after: int = 0, limit: int | None = None
@@ -230,9 +242,42 @@ class SqliteCatalog(Catalog):
     async def completed(self, bucket: Bucket, key: str, upload_id: str) -> Completed | None:
         return await self._read(uploads.completed, bucket, key, upload_id)
 
+    # Paths on storages without Can.STAGE
+
+    async def intend(self, bucket: Bucket, key: str, wanted: Intent) -> Intent:
+        return await self._write(intents.intend, bucket, key, wanted)
+
+    async def give_up(
+        self,
+        name: str,
+        *,
+        written: Written | None = None,
+        unknown: Sequence[str] = (),
+        parts: str | None = None,
+    ) -> None:
+        await self._write(intents.give_up, name, written, tuple(unknown), parts)
+
+    async def note_written(self, upload: str, fingerprint: Fingerprint) -> None:
+        await self._write(intents.note_written, upload, fingerprint)
+
+    async def removals(
+        self, process: str, *, after: tuple[str, str] = ("", ""), limit: int
+    ) -> Sequence[Removal]:
+        return await self._read(intents.removals, process, after, limit)
+
+    async def settle_removals(self, outcomes: Sequence[Removed]) -> None:
+        await self._write(intents.settle, tuple(outcomes))
+
+    async def writers(self) -> Sequence[str]:
+        return await self._read(intents.writers)
+
+    async def abandon(self, process: str) -> None:
+        await self._write(intents.abandon, process)
+
     # Recovery and the janitor
 
     async def recover(self) -> None:
+        await self._write(intents.abandon_all)
         await self._write(uploads.reopen_all)
         await self._write(uploads.abandon_all)
         await self.finish_removals()
@@ -410,6 +455,8 @@ class SqliteCatalog(Catalog):
 
     def _open_files(self) -> tuple[FairLock, Ledger]:
         """In the committer's thread."""
-        opened = open_files(self._path, self._placings, durable=self._durable)
+        opened = open_files(
+            self._path, self._placings, durable=self._durable, process=self._process
+        )
         self._opened = opened
         return opened.lock, opened.ledger

@@ -165,7 +165,9 @@ class Draft:
         """All buckets are on ``storage`` now; of uploads, of bytes that were to be removed and of
         what was found by looking at bytes nothing is known. Versions are to be stored again, one by
         one."""
-        for table in ("uploads", "parts", "part_claims", "locations", "findings", "notes"):
+        for table in (
+            *("uploads", "parts", "part_claims", "locations", "remote_paths", "findings", "notes"),
+        ):
             self._change(f"DELETE FROM {table}", ())  # noqa: S608 - constants
         for table in ("buckets", "missing"):
             self._change(f"UPDATE {table} SET storage = ?", (storage,))  # noqa: S608 - constants

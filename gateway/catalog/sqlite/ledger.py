@@ -9,6 +9,7 @@ import apsw
 from apsw import Connection
 
 from backends.errors import StorageError
+from backends.interface import Can
 from gateway.catalog.errors import CatalogDamaged, NoSuchBucket
 from gateway.catalog.placing import Placing
 from gateway.catalog.records import Bucket
@@ -51,8 +52,15 @@ class Ledger:
         placings: Mapping[str, Placing],
         generation: Generation,
         guard: Guard,
+        *,
+        process: str = "",
     ) -> None:
         self.connection = connection
+        self.process = process
+        self.remote = frozenset(
+            name for name, placing in placings.items() if Can.STAGE not in placing.can
+        )
+        """Storages that cannot rename inside a commit."""
         self.generation = generation
         self.guard = guard
         self.gone: list[Gone] = []

@@ -12,6 +12,7 @@ from backends.interface import Fingerprint, Nature
 from gateway.catalog.errors import CatalogUnavailable
 from gateway.catalog.placing import Placing, shadow_path
 from gateway.catalog.records import Location
+from gateway.catalog.sqlite import intents
 from gateway.catalog.sqlite.ledger import Gone, Ledger, Transaction
 
 _PIECE = 256
@@ -151,6 +152,9 @@ def _place(placing: Placing, staged: str, path: str) -> None:
 def doom(transaction: Transaction, location: Location) -> None:
     """Nobody owns these bytes any more: their path is blocked, and removed after the commit."""
     ledger = transaction.ledger
+    if location.storage in ledger.remote:
+        intents.doom(transaction, location)
+        return
     placing = ledger.placing(location.storage)
     claim = location.path if placing is None else placing.claim(location.path)
     fingerprint = location.fingerprint
@@ -264,7 +268,9 @@ def doomed(reader: Connection) -> list[Location]:
     """As ``Catalog.doomed``. Raises apsw.Error."""
     rows = reader.execute(
         "SELECT storage, path, staged, fingerprint_size, stamp FROM locations "
-        "WHERE state = 'doomed' ORDER BY storage, claim"
+        "WHERE state = 'doomed' UNION ALL "
+        "SELECT storage, path, NULL, coalesce(size, -1), coalesce(stamp, '') FROM remote_paths "
+        "WHERE state = 'doomed'"
     )
     return [
         Location(
@@ -297,6 +303,11 @@ def finish_removals(
             staged=staged,
             fingerprint=Fingerprint(size=size, stamp=stamp),
         )
+        if storage in transaction.ledger.remote and location.fingerprint != _OF_A_FOLDER:
+            # Doomed while the storage was not configured.
+            intents.doom(transaction, location)
+            gone.setdefault(storage, []).append((claim, path))
+            continue
         placing = transaction.ledger.placing(storage)
         own = (storage, claim) in transaction.ledger.doomed
         if not own and placing is not None and _removed(placing, location):

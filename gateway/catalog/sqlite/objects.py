@@ -7,7 +7,7 @@ from apsw import Connection
 
 from gateway.catalog.errors import ConditionConflict, ConditionFailed, NoSuchKey
 from gateway.catalog.records import Bucket, Completed, Condition, Version
-from gateway.catalog.sqlite import locations, missing, uploads
+from gateway.catalog.sqlite import intents, locations, missing, uploads
 from gateway.catalog.sqlite.encoding import (
     SEQUENCE,
     VERSION_COLUMNS,
@@ -80,18 +80,22 @@ def publish(
     only_if: Condition,
     upload: str | None,
     completed: Completed | None,
+    intent: str | None,
 ) -> Version:
     """As ``Catalog.publish``; bytes are placed after the commit."""
     transaction.require(bucket)
     key = version.key.encode()
     if upload is not None:
-        uploads.end(transaction, bucket, version, upload, completed)
+        uploads.end(transaction, bucket, version, upload, completed=completed, intent=intent)
     row = transaction.row(LOOK_UP, (bucket.id, key))
     _check(only_if, row)
     transaction.require_thread_if(row is not None and row[0] > _LARGE)
     old = None if row is None else location_of(bucket.name, version.key, row)
     wanted = version.location
-    location, claim = locations.decide(transaction, bucket.id, key, wanted, old)
+    if intent is None:
+        location, claim = locations.decide(transaction, bucket.id, key, wanted, old)
+    else:
+        location, claim = wanted, intents.become(transaction, wanted, intent)
     sequence = version.sequence if row is None else max(version.sequence, row[SEQUENCE] + 1)
     if location is not wanted or sequence != version.sequence:
         version = dataclasses.replace(version, location=location, sequence=sequence)

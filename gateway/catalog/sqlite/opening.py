@@ -32,7 +32,9 @@ class Opened:
     reader: Connection
 
 
-def open_files(path: Path, placings: Mapping[str, Placing], *, durable: bool) -> Opened:
+def open_files(
+    path: Path, placings: Mapping[str, Placing], *, durable: bool, process: str = ""
+) -> Opened:
     """Make or migrate the file, and open it for writing and reading. Blocks.
 
     CatalogUnavailable, with cause and fix, if it cannot be used; then nothing is left open.
@@ -60,7 +62,7 @@ def open_files(path: Path, placings: Mapping[str, Placing], *, durable: bool) ->
                 raise failure("opening it", error) from error
             raise CatalogUnavailable(f"{str(path)!r} cannot be opened: {error}") from error
         undo.pop_all()
-    ledger = Ledger(writer, placings, generation, guard)
+    ledger = Ledger(writer, placings, generation, guard, process=process)
     return Opened(lock=lock, ledger=ledger, reader=reader)
 
 

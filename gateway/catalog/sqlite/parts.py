@@ -8,11 +8,11 @@ from apsw import Connection
 from gateway.catalog.errors import NoSuchUpload
 from gateway.catalog.placing import part_file
 from gateway.catalog.records import Claim, Part
-from gateway.catalog.sqlite import uploads
+from gateway.catalog.sqlite import intents, uploads
 from gateway.catalog.sqlite.ledger import Transaction
 
 _PAGE = (
-    "SELECT number, attempt, size, etag, modified_ns, checksum, offset FROM parts "
+    "SELECT number, attempt, size, etag, modified_ns, checksum, offset, tag FROM parts "
     "WHERE upload_id = ? AND number > ? ORDER BY number LIMIT ?"
 )
 _OWN_FILE = Claim(offset=None)
@@ -31,8 +31,9 @@ def page(reader: Connection, upload_id: str, after: int, limit: int | None) -> S
             modified_ns=modified_ns,
             checksum=checksum,
             offset=offset,
+            tag=tag,
         )
-        for number, attempt, size, etag, modified_ns, checksum, offset in rows
+        for number, attempt, size, etag, modified_ns, checksum, offset, tag in rows
     ]
 
 
@@ -62,15 +63,17 @@ def claim(transaction: Transaction, upload_id: str, number: int, attempt: str, s
     return _OWN_FILE if offset is None else Claim(offset=offset)
 
 
-def put(transaction: Transaction, upload_id: str, part: Part) -> None:
+def put(transaction: Transaction, upload_id: str, part: Part, intent: str | None) -> None:
     """As ``Catalog.put_part``."""
     storage, _ = _open_upload(transaction, upload_id)
     at = (upload_id, part.number)
+    if intent is not None:
+        intents.keep_part(transaction, intent, part)
     replaced = transaction.row(
         "SELECT attempt, offset FROM parts WHERE upload_id = ? AND number = ?", at
     )
     transaction.execute(
-        "INSERT OR REPLACE INTO parts VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO parts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *at,
             part.attempt,
@@ -79,6 +82,7 @@ def put(transaction: Transaction, upload_id: str, part: Part) -> None:
             part.modified_ns,
             part.checksum,
             part.offset,
+            part.tag,
         ),
     )
     transaction.execute(
@@ -86,7 +90,11 @@ def put(transaction: Transaction, upload_id: str, part: Part) -> None:
         (*at, part.attempt),
     )
     if replaced is not None and replaced[1] is None and replaced[0] != part.attempt:
-        transaction.drop_staged(storage, [part_file(upload_id, part.number, replaced[0])])
+        file = part_file(upload_id, part.number, replaced[0])
+        if storage in transaction.ledger.remote:
+            intents.doom_part(transaction, file)
+        else:
+            transaction.drop_staged(storage, [file])
 
 
 def _open_upload(transaction: Transaction, upload_id: str) -> tuple[str, Any]:

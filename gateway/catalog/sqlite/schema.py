@@ -11,7 +11,7 @@ from apsw import Connection
 
 from gateway.catalog.errors import CatalogUnavailable
 
-VERSION = 3
+VERSION = 4
 
 # A version's row. NULL stands for the usual: version_id "null", storage_class "STANDARD", path
 # "bucket/key", fingerprint_size = size. claim is kept where a storage confuses names. headers holds
@@ -181,7 +181,44 @@ def _add_findings(connection: Connection) -> None:
     connection.execute(_FINDINGS)
 
 
-STEPS: Sequence[Callable[[Connection], None]] = (_create, _add_outside, _add_findings)
+# remote_paths: paths on storages without Can.STAGE that no current version owns (see
+# gateway/catalog/intents.py). process: who alone may do something there; empty: the janitor, or, while
+# 'uploading', nobody. size and stamp: of the bytes there, as far as they are known.
+_REMOTE = """
+CREATE TABLE remote_paths(
+    storage TEXT NOT NULL,
+    claim TEXT NOT NULL,
+    path TEXT NOT NULL,
+    state TEXT NOT NULL CHECK(state IN ('publishing', 'uploading', 'doomed')),
+    process TEXT NOT NULL,
+    name TEXT NOT NULL,
+    upload_id TEXT,
+    parts TEXT,
+    size INTEGER,
+    stamp TEXT,
+    absences INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY(storage, claim)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX remote_paths_by_name ON remote_paths(name);
+CREATE INDEX remote_paths_by_process ON remote_paths(process, state, storage, claim);
+CREATE INDEX remote_paths_by_upload ON remote_paths(upload_id) WHERE upload_id IS NOT NULL;
+
+ALTER TABLE uploads ADD COLUMN path TEXT;
+ALTER TABLE uploads ADD COLUMN parts TEXT;
+ALTER TABLE parts ADD COLUMN tag TEXT;
+"""
+
+
+def _add_remote(connection: Connection) -> None:
+    connection.execute(_REMOTE)
+
+
+STEPS: Sequence[Callable[[Connection], None]] = (
+    _create,
+    _add_outside,
+    _add_findings,
+    _add_remote,
+)
 """Step n makes version n+1 of version n, in O(1): rewrites of rows are jobs of their own."""
 
 

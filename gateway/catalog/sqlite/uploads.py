@@ -10,6 +10,7 @@ from apsw import Connection
 from gateway.catalog.errors import NoSuchBucket, NoSuchUpload
 from gateway.catalog.placing import part_file, upload_file
 from gateway.catalog.records import Bucket, Completed, Upload, Version
+from gateway.catalog.sqlite import intents
 from gateway.catalog.sqlite.encoding import checksum_of, packed, unpacked
 from gateway.catalog.sqlite.ledger import Transaction
 from gateway.catalog.sqlite.listing import Walk, span
@@ -19,7 +20,7 @@ _PIECE = 16
 
 COLUMNS = (
     "u.key, u.initiated_ns, u.id, u.bucket_id, u.storage, u.storage_class, u.content_type, "
-    "u.facts, u.checksum_algorithm, u.checksum_type, u.part_size, u.completing"
+    "u.facts, u.checksum_algorithm, u.checksum_type, u.part_size, u.completing, u.path, u.parts"
 )
 # Joined with their buckets: the uploads of a deleted one are gone at once.
 _FROM = "FROM uploads u JOIN buckets b ON b.id = u.bucket_id"
@@ -39,7 +40,7 @@ def upload_of(row: tuple[Any, ...]) -> Upload:
     """The upload that a row of COLUMNS tells."""
     (
         key, initiated_ns, id, bucket_id, storage, storage_class, content_type, facts,
-        algorithm, checksum_type, part_size, completing,
+        algorithm, checksum_type, part_size, completing, path, parts,
     ) = row  # fmt: skip
     headers, metadata, tags = unpacked(content_type, facts)
     return Upload(
@@ -56,6 +57,8 @@ def upload_of(row: tuple[Any, ...]) -> Upload:
         checksum_type=checksum_type,
         part_size=part_size,
         completing=not open_to_writers(completing),
+        path=path,
+        parts=parts,
     )
 
 
@@ -139,13 +142,15 @@ def completed(reader: Connection, bucket: Bucket, key: str, id: str) -> Complete
     )
 
 
-def start(transaction: Transaction, upload: Upload) -> None:
+def start(transaction: Transaction, upload: Upload, intent: str | None) -> None:
     """As ``Catalog.start_upload``."""
     if transaction.bucket_name(upload.bucket_id) is None:
         raise NoSuchBucket
+    if intent is not None:
+        intents.become_upload(transaction, intent, upload)
     content_type, facts = packed(upload.headers, upload.metadata, upload.tags)
     transaction.execute(
-        "INSERT INTO uploads VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO uploads VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             upload.id,
             upload.bucket_id,
@@ -159,6 +164,8 @@ def start(transaction: Transaction, upload: Upload) -> None:
             upload.checksum_type,
             upload.part_size,
             int(upload.completing),
+            upload.path,
+            upload.parts,
         ),
     )
 
@@ -213,7 +220,9 @@ def end(
     bucket: Bucket,
     version: Version,
     id: str,
+    *,
     completed: Completed | None,
+    intent: str | None,
 ) -> None:
     """The upload becomes ``version``: its rows go, ``completed`` stays. NoSuchUpload."""
     row = transaction.row(
@@ -222,7 +231,7 @@ def end(
     )
     if row is None:
         raise NoSuchUpload(id)
-    _erase(transaction, id, row[0], published=version.location.staged)
+    _erase(transaction, id, row[0], published=intent or version.location.staged)
     if completed is None:
         return
     checksum = completed.checksum
@@ -288,6 +297,9 @@ def forget(transaction: Transaction, before_ns: int, limit: int) -> int:
 def _erase(
     transaction: Transaction, id: str, storage: str, *, published: str | None = None
 ) -> None:
+    remote = storage in transaction.ledger.remote
+    if remote:
+        intents.doom_upload(transaction, id, spared=published)
     names = [
         part_file(id, number, attempt)
         for number, attempt in transaction.execute(
@@ -298,4 +310,5 @@ def _erase(
     transaction.execute("DELETE FROM parts WHERE upload_id = ?", (id,))
     transaction.execute("DELETE FROM part_claims WHERE upload_id = ?", (id,))
     transaction.execute("DELETE FROM uploads WHERE id = ?", (id,))
-    transaction.drop_staged(storage, [name for name in names if name != published])
+    if not remote:
+        transaction.drop_staged(storage, [name for name in names if name != published])

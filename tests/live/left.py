@@ -1,0 +1,55 @@
+"""What a storage behind a network holds, beside what the catalog knows."""
+
+from backends.remote_memory import RemoteMemoryStorage
+from gateway.catalog.sqlite import SqliteCatalog
+from gateway.service import removing
+from gateway.service.context import Services
+
+
+async def swept(services: Services) -> None:
+    """All is removed that can be: by the process itself, then in two rounds of the janitor."""
+    await services.remover.settled()
+    for _ in range(2):
+        await removing.sweep(services.catalog, services.storages)
+
+
+async def held(services: Services) -> set[str]:
+    """Paths at which the default storage holds bytes."""
+    storage = services.storages[services.default_storage]
+    return {one.path async for one in storage.list()} | {
+        one.path async for one in storage.list(".s3front/")
+    }
+
+
+async def known(services: Services) -> set[str]:
+    """Paths of the current objects."""
+    paths = set()
+    for bucket in await services.catalog.buckets(limit=1000):
+        async for entry in services.catalog.every_entry(bucket):
+            version = await services.catalog.get(bucket, entry.key)
+            assert version is not None
+            paths.add(version.location.path)
+    return paths
+
+
+async def check_nothing_is_left(services: Services) -> None:
+    """The storage holds the current objects, what open uploads need, and nothing else; nobody owns a
+    path beside these."""
+    await swept(services)
+    of_uploads = set()
+    open_parts = set()
+    catalog = services.catalog
+    assert isinstance(catalog, SqliteCatalog)
+    reader = catalog._reader
+    assert reader is not None
+    rows = reader.execute("SELECT state, path, parts FROM remote_paths").fetchall()
+    for state, path, parts in rows:
+        assert state == "uploading", (state, path)
+        if parts is None:
+            of_uploads.add(path)
+        else:
+            open_parts.add(parts)
+    assert await held(services) == await known(services) | of_uploads
+    storage = services.storages[services.default_storage]
+    assert isinstance(storage, RemoteMemoryStorage)
+    assert set(storage._uploads) == open_parts
