@@ -227,6 +227,7 @@ class Staged(abc.ABC):
 
         Where so many bytes are written in a thread, it is called in that thread: what is computed
         of them there costs no hop of its own. What it raises is raised, and nothing is written.
+        When this has returned, other bytes may be where those were: whatever is kept is a copy.
         """
 
     @abc.abstractmethod

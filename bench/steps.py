@@ -71,7 +71,7 @@ class NoBody:
 
     length = 0
 
-    async def read(self) -> bytes:
+    async def read(self, *, at_once: bool = False) -> bytes:
         return b""
 
 
@@ -83,7 +83,7 @@ class Bytes:
         self._data = data
         self._is_read = False
 
-    async def read(self) -> bytes:
+    async def read(self, *, at_once: bool = False) -> bytes:
         self._is_read = not self._is_read
         return self._data if self._is_read else b""
 

@@ -12,11 +12,20 @@ import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from gateway.refusals import s3_refusal
 from gateway.s3.checksums import COMPOSITE, Digests
-from gateway.s3.chunked import ChunkEnd, ChunkStart, Data, Decoder, Framing, Trailers, framing
+from gateway.s3.chunked import (
+    ChunkEnd,
+    ChunkStart,
+    Data,
+    Decoder,
+    Framing,
+    Piece,
+    Trailers,
+    framing,
+)
 from gateway.s3.declared import Declared, declared
 from gateway.s3.errors import S3Error
 from gateway.s3.message import Request
@@ -32,12 +41,7 @@ _INLINE = 64 * 1024
 
 _KIND = "x-amz-content-sha256"
 
-BATCH = 1024 * 1024
-"""Bytes of a body that are handed on at once: a hop to a thread costs as much as hashing 32 KiB."""
-GATHERED = 64 * 1024 * 1024
-"""Bytes of all bodies together that wait for more; beyond, each piece is handed on as it comes."""
-
-Give = Callable[[], Sequence[bytes | memoryview]]
+Give = Callable[[], Sequence[Piece]]
 Take = Callable[[Give, int], Awaitable[None]]
 
 Result = TypeVar("Result")
@@ -82,9 +86,9 @@ class _Chunks:
         self._sha256 = hashlib.sha256()
         self.trailer: dict[str, str] = {}
 
-    def feed(self, raw: bytes) -> list[bytes | memoryview]:
+    def feed(self, raw: Piece) -> list[Piece]:
         """The content in the next bytes of the body, not copied. Raises S3Error or Refusal."""
-        content: list[bytes | memoryview] = []
+        content: list[Piece] = []
         for event in self._decoder.feed(raw):
             match event:
                 case Data(data):
@@ -198,30 +202,19 @@ class Payload:
         """Give all of the content to ``take``. Returns only if all of it came and all that was said of
         it is true.
 
-        ``take(give, size)`` is to call ``give`` once, in any thread, and to keep what it returns: the
-        content of some ``size`` bytes of the body, hashed as it is asked for and not copied. It is
-        called for up to BATCH bytes at once, or one piece of the body if that is longer; for fewer if
-        many slow clients keep many bytes waiting.
+        ``take(give, size)`` is to call ``give`` once, in any thread, and to keep a copy of what it
+        returns: the content of some ``size`` bytes of the body, hashed as it is asked for, which is
+        overwritten when ``take`` has returned.
         Raises S3Error: IncompleteBody, BadDigest, XAmzContentSHA256Mismatch,
         SignatureDoesNotMatch (of a chunk), MalformedTrailerError and others.
         """
-        await self._send(take, BATCH)
+        await self._send(take, at_once=False)
 
-    async def _send(self, take: Take, batch: int) -> None:
+    async def _send(self, take: Take, *, at_once: bool) -> None:
         intake = self._intake()
         body = self._request.body
-        with _Batch() as gathered:
-            while raw := await body.read():
-                if gathered.size and gathered.size + len(raw) > batch:
-                    raws, size = gathered.emptied()
-                    await take(partial(intake.feed, raws), size)
-                gathered.add(raw)
-                if gathered.size >= batch or gathered.too_many():
-                    raws, size = gathered.emptied()
-                    await take(partial(intake.feed, raws), size)
-            if gathered.size:
-                raws, size = gathered.emptied()
-                await take(partial(intake.feed, raws), size)
+        while raw := await body.read(at_once=at_once):
+            await take(partial(intake.feed, raw), len(raw))
         intake.finish()
 
     async def document(self, most: int, *, checksum_of_body: bool = True) -> bytes:
@@ -243,7 +236,7 @@ class Payload:
             if len(content) > most:
                 raise S3Error("MaxMessageLengthExceeded")
 
-        await self._send(take, 1)
+        await self._send(take, at_once=True)
         return bytes(content)
 
     def _length(self) -> int | None:
@@ -273,37 +266,15 @@ class Payload:
         )
 
 
-class _Batch:
-    """Pieces of one body that wait to be handed on, counted with those of all others. Loop thread only."""
-
-    __slots__ = ("_pieces", "size")
-
-    in_all = 0
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self.size = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.emptied()
-
-    def add(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self.size += len(piece)
-        _Batch.in_all += len(piece)
-
-    def too_many(self) -> bool:
-        return _Batch.in_all > GATHERED
-
-    def emptied(self) -> tuple[list[bytes], int]:
-        """What was in it, and how many bytes."""
-        pieces, size = self._pieces, self.size
-        _Batch.in_all -= size
-        self._pieces, self.size = [], 0
-        return pieces, size
+def _moved_together(raw: Piece, content: Sequence[Piece]) -> Piece:
+    """Parts of ``raw`` in their order, as one: each call of a hash or the kernel may wait for others."""
+    if isinstance(raw, bytes):
+        return b"".join(content)
+    end = 0
+    for piece in content:
+        begin, end = end, end + len(piece)
+        raw[begin:end] = piece
+    return raw[:end]
 
 
 class _Intake:
@@ -323,23 +294,21 @@ class _Intake:
         self._claim = verified.claim
         self._sha256 = hashlib.sha256() if verified.claim.payload is Kind.SIGNED else None
 
-    def feed(self, raws: Sequence[bytes]) -> Sequence[bytes | memoryview]:
-        """The content in the next raw bytes. A piece at a time, while it is in the cache."""
+    def feed(self, raw: Piece) -> Sequence[Piece]:
+        """The content in the next raw bytes."""
         if self._chunks is None:
-            for raw in raws:
-                if self._sha256 is not None:
-                    self._sha256.update(raw)
-                self._digests.update(raw)
-            return raws
-        content: list[bytes | memoryview] = []
+            if self._sha256 is not None:
+                self._sha256.update(raw)
+            self._digests.update(raw)
+            return (raw,)
         try:
-            for raw in raws:
-                pieces = self._chunks.feed(raw)
-                for piece in pieces:
-                    self._digests.update(piece)
-                content += pieces
+            content = self._chunks.feed(raw)
         except Refusal as refusal:
             raise s3_refusal(refusal) from None
+        if len(content) > 1:
+            content = [_moved_together(raw, content)]
+        for piece in content:
+            self._digests.update(piece)
         return content
 
     def finish(self) -> None:

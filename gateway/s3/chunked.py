@@ -21,6 +21,8 @@ from typing import Final, NamedTuple
 
 from gateway.s3.errors import S3Error
 
+Piece = bytes | memoryview
+
 MIN_CHUNK: Final = 8192
 """Bytes of every chunk but the last with content."""
 _MAX_LINE: Final = 1024
@@ -149,7 +151,7 @@ class Decoder:
         self._ended = False
         self._events: list[Event] = []
 
-    def feed(self, piece: bytes) -> list[Event]:
+    def feed(self, piece: Piece) -> list[Event]:
         """The events of the next bytes. S3Error if they break the framing."""
         events = self._events = []
         position, end = 0, len(piece)
@@ -162,22 +164,23 @@ class Decoder:
         if not self._ended:
             raise _broken()
 
-    def _take_line(self, piece: bytes, position: int, most: int) -> tuple[bytes | None, int]:
+    def _take_line(self, piece: Piece, position: int, most: int) -> tuple[bytes | None, int]:
         """The line that ends in ``piece`` (with its LF), or None; and where to go on."""
-        line_end = piece.find(b"\n", position)
-        stop = len(piece) if line_end < 0 else line_end + 1
-        if len(self._line) + stop - position > most:
+        start = bytes(piece[position : position + most + 1])
+        line_end = start.find(b"\n")
+        line = start if line_end < 0 else start[: line_end + 1]
+        position += len(line)
+        if len(self._line) + len(line) > most:
             raise _broken()
-        if not self._line and line_end >= 0:
-            return piece[position:stop], stop
-        self._line += piece[position:stop]
         if line_end < 0:
-            return None, stop
-        line = bytes(self._line)
-        self._line.clear()
-        return line, stop
+            self._line += line
+            return None, position
+        if self._line:
+            line = bytes(self._line) + line
+            self._line.clear()
+        return line, position
 
-    def _header(self, piece: bytes, position: int) -> int:
+    def _header(self, piece: Piece, position: int) -> int:
         line, position = self._take_line(piece, position, _MAX_LINE)
         if line is None:
             return position
@@ -209,7 +212,7 @@ class Decoder:
         self._last_size = self._left = size
         self._step = self._data
 
-    def _data(self, piece: bytes, position: int) -> int:
+    def _data(self, piece: Piece, position: int) -> int:
         stop = min(position + self._left, len(piece))
         self._left -= stop - position
         whole = stop - position == len(piece)
@@ -218,7 +221,7 @@ class Decoder:
             self._step = self._data_end
         return stop
 
-    def _data_end(self, piece: bytes, position: int) -> int:
+    def _data_end(self, piece: Piece, position: int) -> int:
         expected = b"\n" if self._line else b"\r"
         if piece[position : position + 1] != expected:
             raise _broken()
@@ -230,7 +233,7 @@ class Decoder:
             self._line += expected
         return position + 1
 
-    def _trailer_line(self, piece: bytes, position: int) -> int:
+    def _trailer_line(self, piece: Piece, position: int) -> int:
         line, position = self._take_line(piece, position, _MAX_TRAILER_LINE)
         if line is None:
             return position
@@ -269,7 +272,7 @@ class Decoder:
         self._ended = True
         self._step = self._rubbish
 
-    def _rubbish(self, piece: bytes, position: int) -> int:
+    def _rubbish(self, piece: Piece, position: int) -> int:
         raise _broken()
 
 

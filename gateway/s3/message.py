@@ -21,9 +21,12 @@ class Body(Protocol):
     def length(self) -> int | None:
         """Content-Length, or None if the body is chunked by HTTP. 0 if there is none."""
 
-    async def read(self) -> bytes:
-        """The next piece, b"" at the end. The first call sends 100 Continue if it is awaited.
+    async def read(self, *, at_once: bool = False) -> bytes | memoryview:
+        """The next bytes, b"" at the end: as many as are worth a hop to a thread, or all that follow.
+        ``at_once``: those that come first, however few.
 
+        A view is the caller's, who may write into it, until the next call; one whose use was given up
+        is not used again. The first call sends 100 Continue if it is awaited.
         Raises S3Error IncompleteBody if the connection ends early and RequestTimeout if the
         client stalls.
         """

@@ -168,7 +168,7 @@ def _is_loopback(peer: str) -> bool:
 
 async def _document(request: Request) -> Mapping[str, Any]:
     data = bytearray()
-    while piece := await request.body.read():
+    while piece := await request.body.read(at_once=True):
         data += piece
         if len(data) > _LARGEST:
             raise _Refused(413, f"At most {_LARGEST} bytes.")

@@ -6,11 +6,10 @@ from collections import deque
 from typing import Protocol
 
 from gateway.s3.errors import S3Error
+from gateway.wire.buffers import Buffers
 from gateway.wire.limits import Limits
 from gateway.wire.pace import Pace
 
-_TINY = 16 * 1024
-_TOGETHER = 64 * 1024
 _OF_A_PIECE = 64
 """Bytes that each costs beside its own."""
 
@@ -37,38 +36,60 @@ class Flow(Protocol):
 class ArrivingBody:
     """``gateway.s3.message.Body`` of one request. Loop thread only.
 
-    The parser gives it pieces, which are kept until they are read: the connection is held when they
-    are more than twice ``receive_buffer``. What is dropped is not kept.
+    What comes while nobody reads is kept as it came: the connection is held when that is more than
+    twice ``receive_buffer``. For who reads, much is gathered in a buffer, which the connection receives
+    into. What is dropped is not kept.
     """
 
     __slots__ = (
+        "_arrived",
+        "_at_once",
         "_awaited",
+        "_buffer",
+        "_buffers",
         "_dropped",
+        "_filled",
         "_flow",
         "_held",
+        "_is_handed_on",
         "_kept",
         "_length",
         "_limits",
         "_pace",
         "_pieces",
+        "_waited_since",
         "_waiter",
+        "_wanted",
         "broken",
         "ended",
         "received",
     )
 
-    def __init__(self, flow: Flow, length: int | None, limits: Limits, *, awaited: bool) -> None:
+    def __init__(
+        self, flow: Flow, length: int | None, limits: Limits, buffers: Buffers, *, awaited: bool
+    ) -> None:
         """``awaited``: the client waits for 100 Continue before it sends the body."""
         self._flow = flow
         self._length = length
         self._awaited = awaited and length != 0
         self._limits = limits
+        self._buffers = buffers
         self._pace: Pace | None = None
         self._pieces: deque[bytes] = deque()
+        """They come behind what is in the buffer."""
         self._kept = 0
+        self._buffer: memoryview | None = None
+        self._filled = 0
+        self._wanted = 0
+        """Bytes in the buffer that are enough to be handed on."""
+        self._is_handed_on = False
+        self._at_once = False
+        """Who reads wants no more than comes first."""
+        self._arrived = 0
         self._held = False
         self._dropped = False
         self._waiter: asyncio.Future[None] | None = None
+        self._waited_since = 0.0
         self.received = 0
         """Bytes that were read."""
         self.ended = False
@@ -84,36 +105,86 @@ class ArrivingBody:
         be what it was."""
         return self._awaited
 
-    async def read(self) -> bytes:
+    async def read(self, *, at_once: bool = False) -> bytes | memoryview:
+        self._at_once = at_once
         if self._awaited:
             self._awaited = False
             self._flow.say_continue()
-        while not self._pieces:
-            if self.ended:
-                return b""
-            if self.broken:
-                raise S3Error("IncompleteBody")
+        if self._is_handed_on:
+            self._is_handed_on = False
+            self._filled = 0
+        self._wanted = self._worth_handing_on()
+        while not self._is_enough():
+            self._let_come()
             await self._wait()
         piece = self._next()
+        if not piece:
+            self._give_back()
+            if self.broken:
+                raise S3Error("IncompleteBody")
         self.received += len(piece)
-        if self._held and self._kept <= self._limits.receive_buffer:
-            self._held = False
-            self._flow.release()
         return piece
 
-    def _next(self) -> bytes:
-        pieces = self._pieces
-        piece = pieces.popleft()
+    def leave(self) -> None:
+        """Nobody reads it any more, though a thread may still use what was read last."""
+        if self._buffer is not None:
+            self._buffer = None
+            self._buffers.forget()
+
+    def _worth_handing_on(self) -> int:
+        if self._length is None:
+            return self._buffers.batch
+        left = self._length - self.received
+        return left if left <= self._buffers.size else self._buffers.batch
+
+    def _is_enough(self) -> bool:
+        """Whether what is here is to be handed on; much of it is in the buffer then."""
+        if self._pieces and self._buffer is None and not self.ended:
+            if self._at_once:
+                return True
+            if self._kept < self._buffers.worth:
+                return self.broken
+            self._buffer = self._buffers.take()
+            if self._buffer is None:
+                return True
+        while self._pieces and self._buffer is not None and self._filled < self._wanted:
+            self._pour(self._buffer)
+        return self.ended or self.broken or self._filled >= self._wanted
+
+    def _pour(self, buffer: memoryview) -> None:
+        """The next piece, or as much of it as is wanted."""
+        piece = self._taken()
+        rest = piece[self._wanted - self._filled :]
+        if rest:
+            piece = piece[: -len(rest)]
+            self._pieces.appendleft(rest)
+            self._kept += len(rest) + _OF_A_PIECE
+        filled = self._filled + len(piece)
+        buffer[self._filled : filled] = piece
+        self._filled = filled
+
+    def _next(self) -> bytes | memoryview:
+        if self._buffer is not None and self._filled:
+            # What comes before this is used waits in the kernel: here, it would be copied.
+            self._is_handed_on = True
+            return self._buffer[: self._filled]
+        self._let_come()
+        if len(self._pieces) == 1:
+            return self._taken()
+        whole = b"".join(self._pieces)
+        self._pieces.clear()
+        self._kept = 0
+        return whole
+
+    def _taken(self) -> bytes:
+        piece = self._pieces.popleft()
         self._kept -= len(piece) + _OF_A_PIECE
-        if not pieces or len(piece) > _TINY:
-            return piece
-        together, size = [piece], len(piece)
-        while pieces and size + len(pieces[0]) <= _TOGETHER:
-            piece = pieces.popleft()
-            self._kept -= len(piece) + _OF_A_PIECE
-            size += len(piece)
-            together.append(piece)
-        return b"".join(together)
+        return piece
+
+    def _give_back(self) -> None:
+        if self._buffer is not None:
+            self._buffers.give_back(self._buffer)
+            self._buffer = None
 
     async def _wait(self) -> None:
         pace = self._pace
@@ -121,8 +192,8 @@ class ArrivingBody:
             limits = self._limits
             pace = self._pace = Pace(stall_s=limits.body_stall_s, rate=limits.min_rate)
         waiter = self._waiter = asyncio.get_running_loop().create_future()
-        started = time.monotonic()
-        self._flow.expect(pace.patience(self.received))
+        self._waited_since = time.monotonic()
+        self._flow.expect(pace.patience(self._arrived))
         try:
             await waiter
         except TimeoutError:
@@ -130,20 +201,32 @@ class ArrivingBody:
         finally:
             self._waiter = None
             self._flow.expect_nothing()
-        pace.waited(time.monotonic() - started)
+        pace.waited(time.monotonic() - self._waited_since)
 
     # What the connection says.
 
-    def put(self, piece: bytes) -> None:
-        """The next bytes of the body."""
+    def put(self, piece: bytes | memoryview) -> None:
+        """The next bytes of the body; a view is theirs only during this call."""
         if self._dropped:
             return
-        self._pieces.append(piece)
+        self._pieces.append(bytes(piece))
         self._kept += len(piece) + _OF_A_PIECE
-        if self._kept > 2 * self._limits.receive_buffer and not self._held:
-            self._held = True
-            self._flow.hold()
-        self._wake()
+        self._came(len(piece))
+        if self._kept > 2 * self._limits.receive_buffer and not self._is_awaited():
+            self._hold()
+
+    def room(self) -> memoryview | None:
+        """Where the next bytes of the body can be received, and no others; None: they are to be put."""
+        if self._buffer is None or not self._is_awaited() or self._length is None or self._pieces:
+            return None
+        return self._buffer[self._filled : self._wanted]
+
+    def fill(self, count: int) -> None:
+        """So many were received there."""
+        self._filled += count
+        self._came(count)
+        if self._filled == self._wanted and self.received + self._filled != self._length:
+            self._hold()
 
     def end(self) -> None:
         """There are no more."""
@@ -166,6 +249,29 @@ class ArrivingBody:
         self._dropped = True
         self._pieces.clear()
         self._kept = 0
+        self._let_come()
+
+    def _came(self, count: int) -> None:
+        self._arrived += count
+        if self._pace is None or not self._is_awaited():
+            return
+        if self._is_enough():
+            self._wake()
+            return
+        now = time.monotonic()
+        self._pace.waited(now - self._waited_since)
+        self._waited_since = now
+        self._flow.expect(self._pace.patience(self._arrived))
+
+    def _is_awaited(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()
+
+    def _hold(self) -> None:
+        if not self._held:
+            self._held = True
+            self._flow.hold()
+
+    def _let_come(self) -> None:
         if self._held:
             self._held = False
             self._flow.release()

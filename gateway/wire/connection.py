@@ -12,6 +12,7 @@ from gateway.s3.errors import S3Error
 from gateway.wire.admission import Admission, Entry
 from gateway.wire.arriving import ArrivingBody
 from gateway.wire.awaited import BODY, END, FIRST, HEAD, NEXT, NOTHING, REST, Awaited
+from gateway.wire.buffers import Buffers
 from gateway.wire.files import MOST_KEPT, Bypass
 from gateway.wire.members import Members
 from gateway.wire.outlet import Outlet
@@ -31,6 +32,7 @@ class Server(Protocol):
 
     admission: Admission
     members: Members
+    buffers: Buffers
 
     def exchange(self, connection: "Connection", head: Head, body: ArrivingBody) -> Awaitable[bool]:
         """Answer a request on the connection. Whether more may come.
@@ -42,7 +44,7 @@ class Server(Protocol):
         """Answer what cannot be read. ConnectionError as above."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection. Each request is a task; no more than one at a time.
 
     A body that is not read is dropped while it arrives, for ``linger_s`` at most, so that the client
@@ -55,7 +57,9 @@ class Connection(asyncio.Protocol):
         "_awaited",
         "_bypass",
         "_closing",
+        "_common",
         "_counted",
+        "_directly",
         "_entry",
         "_has_ended",
         "_is_held",
@@ -80,6 +84,7 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._limits = server.admission.limits
+        self._common = server.buffers.common
         self._parser = Parser(self, self._limits)
         self._asked: deque[tuple[Head, ArrivingBody] | S3Error] = deque()
         self._arriving: ArrivingBody | None = None
@@ -98,6 +103,8 @@ class Connection(asyncio.Protocol):
         self._closing = False
         """Nothing more is answered, and nothing read."""
         self._is_held = False
+        self._directly: ArrivingBody | None = None
+        """What is received now goes to this one, past the parser."""
         self._has_ended = False
         """The client sends no more."""
         self._paused = False
@@ -126,12 +133,26 @@ class Connection(asyncio.Protocol):
         seconds = min(limits.header_s, _TOLD_S) if self.is_refused else limits.header_s
         self._await(FIRST, seconds)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where what comes next is received."""
+        body = self._directly = self._arriving if self._parser.awaits_body else None
+        if body is not None:
+            room = body.room()
+            if room is not None:
+                return room
+            self._directly = None
+        return self._common
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Read requests from it."""
         if self._closing:
             return
+        if self._directly is not None:
+            self._directly.fill(nbytes)
+            self._parser.passed(nbytes)
+            return
         try:
-            self._parser.feed(data)
+            self._parser.feed(self._common[:nbytes])
         except S3Error as error:
             self._cannot_read(error)
         else:
@@ -182,13 +203,14 @@ class Connection(asyncio.Protocol):
             return
         expect = head.headers.get("expect")
         awaited = expect is not None and expect.lower() == "100-continue" and head.version != "1.0"
-        body = ArrivingBody(self, head.length, self._limits, awaited=awaited)
+        buffers = self._server.buffers
+        body = ArrivingBody(self, head.length, self._limits, buffers, awaited=awaited)
         self._arriving = body
         if not head.keep_alive:
             self._last = True
         self._asked.append((head, body))
 
-    def piece(self, data: bytes) -> None:
+    def piece(self, data: bytes | memoryview) -> None:
         """Bytes of its body."""
         if self._arriving is not None:
             self._arriving.put(data)
@@ -374,8 +396,11 @@ class Connection(asyncio.Protocol):
                 body = None
             else:
                 head, body = asked
-                if not await self._server.exchange(self, head, body):
-                    self._last = self._refuses_more = True
+                try:
+                    if not await self._server.exchange(self, head, body):
+                        self._last = self._refuses_more = True
+                finally:
+                    body.leave()
         except ConnectionError:
             # What was sent before may still be taken: it is short, and so the client knows.
             self._task = None

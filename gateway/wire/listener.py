@@ -20,6 +20,7 @@ from gateway.s3.target import Domains
 from gateway.wire.accepting import Acceptor
 from gateway.wire.admission import Admission, slow_down
 from gateway.wire.arriving import ArrivingBody
+from gateway.wire.buffers import Buffers
 from gateway.wire.connection import Connection
 from gateway.wire.limits import Limits
 from gateway.wire.members import Members
@@ -63,6 +64,7 @@ class Listener:
         self._answer = answer
         self._site = site
         self.admission = Admission(limits, trusted_proxies)
+        self.buffers = Buffers()
         self._observe = observe
         self._domains = Domains(()) if domains is None else domains
         # S3's second id, which its SDKs show beside the request's: here, which worker it was.

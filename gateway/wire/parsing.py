@@ -63,8 +63,8 @@ class Sink(Protocol):
     def head(self, head: Head) -> None:
         """A request begins."""
 
-    def piece(self, data: bytes) -> None:
-        """The next bytes of its body."""
+    def piece(self, data: bytes | memoryview) -> None:
+        """The next bytes of its body; a view is theirs only during this call."""
 
     def end(self) -> None:
         """All of it is there."""
@@ -119,7 +119,18 @@ class Parser:
         """A request has begun whose head is not whole, or waits to be read."""
         return (self._begun and not self._in_body) or bool(self._held)
 
-    def feed(self, data: bytes) -> None:
+    @property
+    def awaits_body(self) -> bool:
+        """The next bytes are those of a body whose length is known, and nothing waits before them."""
+        return bool(self._left) and not self._held
+
+    def passed(self, count: int) -> None:
+        """So many bytes, of the body that is awaited, went to the sink on another way."""
+        self._left -= count
+        if not self._left:
+            self._body_ended()
+
+    def feed(self, data: bytes | memoryview) -> None:
         """Read the next bytes. What the sink does not want yet is kept for ``go_on``."""
         if self._held:
             self._held += data
@@ -141,24 +152,24 @@ class Parser:
         data, self._held = self._held, b""
         self._feed_on(data)
 
-    def _feed_on(self, data: bytes) -> None:
+    def _feed_on(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         while view:
             if self._sink.has_enough():
                 self._held = bytes(view)
                 return
             if self._left:
-                piece = bytes(view[: self._left])
+                piece = view[: self._left]
                 view = view[len(piece) :]
                 self._left -= len(piece)
                 self._sink.piece(piece)
                 if not self._left:
                     self._body_ended()
             else:
-                rest = self._parse(bytes(view[:_AT_ONCE]))
+                rest = self._parse(view[:_AT_ONCE])
                 view = view[min(_AT_ONCE, len(view)) - len(rest) :]
 
-    def _parse(self, data: bytes) -> bytes:
+    def _parse(self, data: bytes | memoryview) -> bytes | memoryview:
         """What is left of the data is no longer the parser's."""
         self._told = False
         self._slice = len(data)
@@ -202,7 +213,7 @@ class Parser:
             return S3Error("RequestHeaderSectionTooLarge", MaxSizeAllowed=str(self._most))
         return None
 
-    def _as_if_no_upgrade(self, rest: bytes) -> bytes:
+    def _as_if_no_upgrade(self, rest: bytes | memoryview) -> bytes | memoryview:
         """A server may ignore the header Upgrade (RFC 9110, 7.8); llhttp cannot: it stops there."""
         self._upgrade = False
         self._http = httptools.HttpRequestParser(self)

@@ -22,7 +22,7 @@ KEY, SECRET = "AKIDEXAMPLE", "secret/of/the/example"
 class NoBody:
     length = 0
 
-    async def read(self) -> bytes:
+    async def read(self, *, at_once: bool = False) -> bytes:
         return b""
 
 

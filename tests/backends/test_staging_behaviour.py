@@ -63,6 +63,16 @@ async def test_more_pieces_are_taken_than_one_call_writes(storage: Storage) -> N
     assert await drained(await storage.staged("put-1", only_if=of)) == LONG[:9000]
 
 
+@pytest.mark.parametrize("length", [10, len(LONG)])
+async def test_what_was_taken_is_a_copy(storage: Storage, length: int) -> None:
+    theirs = memoryview(bytearray(LONG))[:length]
+    staged = storage.stage("put-1")
+    await staged.take(lambda: [theirs], length)
+    theirs[:] = bytes(length)
+    of = await staged.seal(lambda _: b"about", size=length)
+    assert await drained(await storage.staged("put-1", only_if=of)) == LONG[:length]
+
+
 @pytest.mark.parametrize("size", [10, 500_000])
 async def test_a_failing_giver_fails_what_takes(storage: Storage, size: int) -> None:
     def fail() -> list[bytes]:

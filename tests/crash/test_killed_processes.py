@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.payload import BATCH
+from gateway.wire.buffers import BATCH
 from tests.crash.checking import check_buckets, check_objects, check_uploads, leftovers
 from tests.crash.journal import Journal
 from tests.crash.serving import Killable, killable

@@ -24,7 +24,7 @@ class Given:
     def length(self) -> int | None:
         return self._length
 
-    async def read(self) -> bytes:
+    async def read(self, *, at_once: bool = False) -> bytes:
         return self._pieces.pop(0) if self._pieces else b""
 
 

@@ -26,7 +26,7 @@ class Sent:
         self._data = data
         self.length = len(data)
 
-    async def read(self) -> bytes:
+    async def read(self, *, at_once: bool = False) -> bytes:
         data, self._data = self._data, b""
         return data
 

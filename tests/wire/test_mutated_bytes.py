@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from gateway.s3.errors import S3Error
 from gateway.wire.admission import Admission
 from gateway.wire.arriving import ArrivingBody
+from gateway.wire.buffers import Buffers
 from gateway.wire.connection import Connection
 from gateway.wire.limits import Limits
 from gateway.wire.members import Members
@@ -91,6 +92,8 @@ class Server:
     def __init__(self, limits: Limits) -> None:
         self.admission = Admission(limits)
         self.members = Members(limits)
+        # The least body is received directly, as a large one is.
+        self.buffers = Buffers(batch=3, size=4, worth=1, most=1)
         self.noted: list[tuple[object, ...]] = []
 
     async def exchange(self, connection: Connection, head: Head, body: ArrivingBody) -> bool:
@@ -115,7 +118,7 @@ class Server:
 
 async def _pieces(body: ArrivingBody) -> AsyncIterator[bytes]:
     while piece := await body.read():
-        yield piece
+        yield bytes(piece)
 
 
 def _cut(chance: random.Random, data: bytes) -> Iterator[bytes]:
@@ -133,11 +136,7 @@ async def _all_that_happens(server: Server, pieces: Iterator[bytes]) -> list[tup
     connection = Connection(server)
     connection.connection_made(wire)
     for piece in pieces:
-        await _until(lambda: not wire.is_held or not wire.is_open)
-        if not wire.is_open:
-            break
-        connection.data_received(piece)
-        await asyncio.sleep(0)
+        await _received(connection, wire, piece)
     if wire.is_open:
         connection.eof_received()
         await _until(lambda: not wire.is_open)
@@ -146,6 +145,20 @@ async def _all_that_happens(server: Server, pieces: Iterator[bytes]) -> list[tup
     answers = bytes(wire.written).replace(_CONTINUE, b"")
     assert answers.count(b"HTTP/1.1 ") == len(server.noted)
     return server.noted
+
+
+async def _received(connection: Connection, wire: Wire, data: bytes) -> None:
+    """As a loop does: no more at once than there is room for, and nothing while it is held."""
+    while data:
+        await _until(lambda: not wire.is_held or not wire.is_open)
+        if not wire.is_open:
+            return
+        room = connection.get_buffer(-1)
+        count = min(len(room), len(data))
+        room[:count] = data[:count]
+        connection.buffer_updated(count)
+        data = data[count:]
+        await asyncio.sleep(0)
 
 
 async def _until(condition: Callable[[], bool]) -> None:
@@ -178,6 +191,7 @@ async def _fuzz(chance: random.Random, count: int) -> None:
     assert kinds[0] < count // 2
     assert kinds[1] > count // 5
     assert kinds[2] > count // 100
+    assert wide.buffers.lent == narrow.buffers.lent == 0
     assert wide.admission._connections == narrow.admission._connections == 0
 
 
