@@ -27,6 +27,9 @@ class Application(Protocol):
     async def bucket_exists(self, name: str) -> bool:
         """Whether there is a bucket of that name."""
 
+    def reload(self, settings: Settings) -> None:
+        """Take over what can be of new settings."""
+
     async def aclose(self) -> None:
         """Finish what was accepted, release everything."""
 

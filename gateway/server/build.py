@@ -34,7 +34,7 @@ from gateway.server.bootstrap import bootstrap
 from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
 from gateway.server.storages import storages_of
-from gateway.service.context import Bounds, Owner, Services, Watching
+from gateway.service.context import Bounds, Links, Owner, Services, Watching
 from gateway.service.removing import Remover
 from gateway.settings.model import Settings
 
@@ -125,6 +125,9 @@ class S3:
             return False
         return True
 
+    def reload(self, settings: Settings) -> None:
+        self._services.links.direct = linked_to(settings)
+
     async def aclose(self) -> None:
         if self._jobs is not None:
             self._jobs.cancel()
@@ -214,8 +217,18 @@ def _services(
             document=settings.max_document_bytes,
         ),
         watching=_watching(settings),
+        links=Links(linked_to(settings)),
         verify_reads=settings.verify_reads,
         tally=_tally(settings),
+    )
+
+
+def linked_to(settings: Settings) -> frozenset[str]:
+    """The storages that clients may be sent to."""
+    return frozenset(
+        name
+        for name, storage in settings.storages.items()
+        if storage.options.get("link_mode") == "direct"
     )
 
 

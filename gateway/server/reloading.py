@@ -17,6 +17,9 @@ _OF_THE_PARENT = frozenset(
 )
 """Port, locks, keys and folders are held by the parent and outlive its workers."""
 
+_OF_A_STORAGE = frozenset({"link_mode"})
+"""Options of a storage that change nothing of it."""
+
 
 def taken_over(
     old: Settings, new: Settings, *, by_new_workers: bool = False
@@ -32,9 +35,23 @@ def taken_over(
         value = getattr(new, name)
         if value == getattr(old, name):
             continue
+        if name == "storages" and _plain(old) == _plain(new):
+            changes[name] = value
+            continue
         can = name not in _OF_THE_PARENT if by_new_workers else named(name).reloadable
         if not can or (tls_switched and name in {"tls_cert", "tls_key"}):
             refused.append(name)
         else:
             changes[name] = value
     return old.model_copy(update=changes), refused
+
+
+def _plain(settings: Settings) -> dict[str, dict[str, object]]:
+    """The storages, without what may change while they are open."""
+    return {
+        name: {
+            "type": storage.type,
+            **{key: value for key, value in storage.options.items() if key not in _OF_A_STORAGE},
+        }
+        for name, storage in settings.storages.items()
+    }

@@ -59,6 +59,7 @@ class Worker:
         self._background: list[asyncio.Task[None]] = []
         self._certificate: Certificate | None = None
         self._listener: Listener | None = None
+        self._application: Application | None = None
 
     async def run(self) -> int:
         """Serve; returns the exit code."""
@@ -94,7 +95,7 @@ class Worker:
         self._observe_with(self._sink)
         # The parent may order to stop, or die, while the application is still opening.
         self._run_beside(self._take_orders())
-        application = _factory(start.factory)(
+        application = self._application = _factory(start.factory)(
             settings, start.credentials, start.catalog, start.number
         )
         try:
@@ -178,6 +179,8 @@ class Worker:
             self._certificate.reload(settings.tls_cert, settings.tls_key)
         if self._listener is not None:
             self._listener.set_limits(_limits(settings))
+        if self._application is not None:
+            self._application.reload(settings)
 
     def _run_beside(self, work: "asyncio._CoroutineLike[None]") -> None:
         self._background.append(asyncio.get_running_loop().create_task(work))

@@ -1,6 +1,6 @@
 """What a handler is given besides its input."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -50,6 +50,13 @@ class Watching:
     """Seconds between walks where changes cannot be watched."""
 
 
+@dataclass(slots=True)
+class Links:
+    """Which storages clients may be sent to (``link_mode = "direct"``). May change at any time."""
+
+    direct: Collection[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """What lives as long as the process. Time and randomness are given, not taken."""
@@ -72,6 +79,7 @@ class Services:
     bounds: Bounds = field(default_factory=Bounds)
     watching: Watching | None = None
     """None: files that others put under the paths are left alone."""
+    links: Links = field(default_factory=Links)
     verify_reads: bool = False
     """Whether bytes of whole objects are compared with their digests as they are sent."""
     tally: Tally = field(default_factory=Tally)
@@ -120,6 +128,14 @@ class Context:
         """``http://host[:port]`` as the client addressed us."""
         scheme = "https" if self._request.secure else "http"
         return f"{scheme}://{self._request.host or 'localhost'}"
+
+    @property
+    def presigned_until_ns(self) -> int | None:
+        """When the URL by which this was asked stops to hold; None if it is not presigned."""
+        claim = self._verified.claim
+        if not claim.presigned or claim.expires is None:
+            return None
+        return (int(claim.signed_at.timestamp()) + claim.expires) * 1_000_000_000
 
     async def bucket(self, name: str, *, expected_owner: str | None = None) -> Bucket:
         """The bucket; S3Error NoSuchBucket, or AccessDenied if it is not the expected owner's.

@@ -33,6 +33,7 @@ from gateway.service.conditions import check_read, refuse_early, write_condition
 from gateway.service.context import Context
 from gateway.service.faults import s3_error
 from gateway.service.guarding import Guarded
+from gateway.service.linking import refer
 from gateway.service.outside import unknown
 from gateway.service.publishers import publisher_of
 from gateway.service.publishing import Facts
@@ -133,6 +134,8 @@ async def get_object(context: Context, input: GetObject) -> GetObjectResult:
     require_current(input.version_id, input.key)
     version = await current(context, bucket, input.key)
     wanted = _wanted(context, input, version)
+    if context.services.links.direct:
+        refer(context, version, input)
     body: bytes | Stream | None = None
     if not context.services.verify_reads:
         body = at_once(context, bucket, version, wanted.span)

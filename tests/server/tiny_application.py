@@ -53,6 +53,9 @@ class Tiny:
     async def bucket_exists(self, name: str) -> bool:
         return (self._folder / f"bucket-{name}").exists()
 
+    def reload(self, settings: Settings) -> None:
+        (self._folder / "reloaded").touch()
+
     async def aclose(self) -> None:
         (self._folder / "closed").touch()
 
