@@ -33,7 +33,8 @@ _TOKEN: Final = "aws-chunked"  # noqa: S105  a content coding, not a password
 _STREAMING: Final = "STREAMING-"
 _SIGNATURE_TRAILER: Final = "x-amz-trailer-signature"
 _HEADER: Final = re.compile(
-    rb"(?P<size>[0-9a-fA-F]{1,16})(?:;chunk-signature=(?P<signature>[0-9a-fA-F]{64}))?", re.ASCII
+    rb"(?P<size>[0-9a-fA-F]{1,16})(?:;chunk-signature=(?P<signature>[0-9a-fA-F]{64}))?\r\n",
+    re.ASCII,
 )
 _LINE: Final = re.compile(
     rb"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?P<value>[\x21-\x7e\x80-\xff]"
@@ -181,10 +182,14 @@ class Decoder:
         return line, position
 
     def _header(self, piece: Piece, position: int) -> int:
-        line, position = self._take_line(piece, position, _MAX_LINE)
-        if line is None:
-            return position
-        found = _HEADER.fullmatch(line[:-2]) if line.endswith(b"\r\n") else None
+        found = None if self._line else _HEADER.match(piece, position)
+        if found is not None:
+            position = found.end()
+        else:
+            line, position = self._take_line(piece, position, _MAX_LINE)
+            if line is None:
+                return position
+            found = _HEADER.fullmatch(line)
         if found is None or self._framing.signed != (found["signature"] is not None):
             raise _broken()
         signature = found["signature"]
@@ -217,8 +222,13 @@ class Decoder:
         self._left -= stop - position
         whole = stop - position == len(piece)
         self._events.append(Data(piece if whole else memoryview(piece)[position:stop]))
-        if not self._left:
-            self._step = self._data_end
+        if self._left:
+            return stop
+        if piece[stop : stop + 2] == b"\r\n":
+            self._events.append(CHUNK_END)
+            self._step = self._header
+            return stop + 2
+        self._step = self._data_end
         return stop
 
     def _data_end(self, piece: Piece, position: int) -> int:
