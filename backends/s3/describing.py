@@ -5,12 +5,12 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 
 HEADER = "x-amz-meta-s3front"
-_NAME = len("s3front")
 
 
 def longest(metadata: int) -> int:
-    """Bytes of the longest description where names and values may have ``metadata`` bytes."""
-    return (metadata - _NAME) // 4 * 3
+    """Bytes of the longest description where names, counted as some do with all that they begin
+    with, and values may have ``metadata`` bytes."""
+    return (metadata - len(HEADER)) // 4 * 3
 
 
 def described(description: bytes | None) -> dict[str, str]:

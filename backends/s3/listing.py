@@ -10,6 +10,7 @@ from backends.s3.profiles import Profile
 PAGE_KEYS = 1000
 MOST_EMPTY = 1000
 """Pages without a key that may follow each other."""
+REPLACED = "\ufffd"
 _LAST = "\U0010ffff"
 """Follows whatever else may stand in its place."""
 
@@ -22,24 +23,44 @@ async def entries(
     None below the prefix ``leave_out``: pages of those are not asked for. Unavailable if a page is
     not what was asked for: keys out of order, of another prefix, or the same page again.
     """
-    order = _Order(prefix, after)
+    asked = _askable(profile, prefix)
+    least = after if asked == prefix else max(after, prefix, key=_bytes)
+    order = _Order(asked, _askable(profile, least))
     token: str | None = ""
     empty = 0
     while token is not None:
-        page = await _page(bucket, profile, prefix, order.last, token)
+        begun = order.last
+        page = await _page(bucket, profile, asked, begun, token)
         empty = 0 if page.entries else empty + 1
         if empty > MOST_EMPTY or (page.token is not None and page.token == token != ""):
-            raise Unavailable(f"{bucket.where(None)}: the listing goes round in circles")
+            raise _in_circles(bucket)
         token = page.token
         for entry in page.entries:
+            if not profile.encodes_listings and REPLACED in entry.key:
+                continue  # what its key is, only the service knows
             order.check(entry.key, bucket)
             if leave_out is not None and entry.key.startswith(leave_out):
                 order.last, token = f"{leave_out}{_LAST}", ""
                 break
+            if _bytes(entry.key) <= _bytes(least):
+                continue
+            if not entry.key.startswith(prefix):
+                return
             yield entry
-        else:
-            if token == "" and not page.entries:
-                raise Unavailable(f"{bucket.where(None)}: the listing does not say how it goes on")
+        if token == "" and order.last == begun:
+            raise _in_circles(bucket)
+
+
+def _askable(profile: Profile, text: str) -> str:
+    """``text``, or so much of it as the service takes for the beginning of a key."""
+    if profile.can_hold(text):
+        return text
+    head, slash, _ = text.rpartition("/")
+    return _askable(profile, f"{head}{slash}" if text != f"{head}{slash}" else head)
+
+
+def _in_circles(bucket: Bucket) -> Unavailable:
+    return Unavailable(f"{bucket.where(None)}: the listing goes round in circles")
 
 
 class _Order:

@@ -29,6 +29,8 @@ class Profile:
     """Honours ``x-amz-copy-source-if-match`` where an object is copied, and where a part is."""
     tree: bool = False
     """Holds nothing below a key that holds bytes."""
+    refuses: re.Pattern[str] | None = None
+    """Segments of keys that it cannot hold, or gives back altered."""
     list_version: int = 2
     encodes_listings: bool = True
     """Takes ``encoding-type=url``."""
@@ -40,6 +42,15 @@ class Profile:
     max_object: int = 5 * 1024 * _GIB
     metadata: int = 2048
     """Bytes of all names and values of user metadata."""
+
+    def can_hold(self, path: str) -> bool:
+        """Whether no segment of ``path`` is one that it refuses."""
+        refuses = self.refuses
+        return refuses is None or not any(refuses.fullmatch(part) for part in path.split("/"))
+
+
+# Where a listing is not encoded, what XML cannot hold comes as U+FFFD or not at all.
+_NOT_IN_XML = re.compile(".*[\x00-\x1f\ufffd-\uffff].*", re.DOTALL)
 
 
 def _hosts(pattern: str) -> re.Pattern[str]:
@@ -84,12 +95,20 @@ PROFILES: Mapping[str, Profile] = {
         hosts=_hosts(r"s3[.-](?P<region>[a-z0-9-]+)\.qiniucs\.com"),
         region="cn-east-1",
         encodes_listings=False,
+        refuses=_NOT_IN_XML,
         copies_if=False,
         max_write=1 * _GIB,
         max_copy=1 * _GIB,
     ),
-    "minio": Profile(creates=True, tree=True, max_segment=255),
-    "versitygw": Profile(creates=True, tree=True, max_segment=255),
+    "minio": Profile(
+        creates=True,
+        # Trimmed before they are looked at; a name that marks a folder inside.
+        refuses=re.compile(r"[ \t-\r]*\.\.?[ \t-\r]*|.*__XLDIR__", re.DOTALL),
+        max_segment=255,
+    ),
+    "versitygw": Profile(
+        creates=True, tree=True, encodes_listings=False, refuses=_NOT_IN_XML, max_segment=255
+    ),
     "generic": Profile(),
 }
 

@@ -62,7 +62,8 @@ _KINDS: Sequence[_Kind] = (
         codes=frozenset(
             {
                 *("KeyTooLongError", "KeyTooLong", "InvalidURI", "InvalidObjectName"),
-                *("XMinioInvalidObjectName", "XMinioParentIsObject", "ObjectParentIsFile"),
+                *("XMinioInvalidObjectName", "XMinioInvalidResourceName", "XMinioParentIsObject"),
+                "ObjectParentIsFile",
                 *("XMinioObjectExistsAsDirectory", "ExistingObjectIsDirectory"),
             }
         ),

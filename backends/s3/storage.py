@@ -162,7 +162,7 @@ class S3Storage(Storage):
     ) -> AsyncGenerator[Stored, None]:
         """Objects whose keys are no paths (with an empty segment, or ``.``) are passed over."""
         self._client.check()
-        if not _can_begin_a_path(prefix):
+        if not _can_begin_a_path(prefix) or len(prefix.encode()) > self.limits.max_path:
             return
         base = self._settings.prefix
         reserved = f"{RESERVED}/"
@@ -253,9 +253,8 @@ class S3Storage(Storage):
         etag = await uploads.complete(self._bucket, self._key(path), upload, parts, create=create)
         stored = await self.stat(path)
         if stored.fingerprint.stamp != etag:
-            raise Unavailable(
-                f"{self._where(path)}: was replaced since its parts were put together"
-            )
+            # Some services say yes to an upload that they do not know.
+            raise NotFound(f"{self._where(path)}: holds other bytes than those of the parts")
         return replace(stored, description=None, description_damaged=False)
 
     async def abort_parts(self, path: str, upload: str) -> None:
@@ -276,10 +275,13 @@ class S3Storage(Storage):
         self._client.check()
 
     def natural(self, bucket: str, key: str) -> str | None:
-        return naming.natural(bucket, key, self.limits)
+        path = naming.natural(bucket, key, self.limits)
+        return path if path is not None and self._settings.profile.can_hold(path) else None
 
     def _key(self, path: str) -> str:
         naming.segments(path, self.limits)
+        if not self._settings.profile.can_hold(path):
+            raise NameRefused(f"the service cannot hold this name: {path[:200]!r}")
         return f"{self._settings.prefix}{path}"
 
     def _where(self, path: str) -> str:
@@ -339,7 +341,7 @@ class S3Storage(Storage):
 
     def _is_path(self, path: str) -> bool:
         try:
-            naming.segments(path, self.limits)
+            self._key(path)
         except NameRefused:
             return False
         return True

@@ -13,6 +13,7 @@ from backends.local.opening import open_components
 from backends.local.storage import LocalStorage
 from backends.memory import MemoryStorage
 from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS, RemoteMemoryStorage
+from tests.backends.s3 import live
 from tests.backends.s3.moto_server import moto_storage
 
 NewStorage = Callable[[], AbstractAsyncContextManager[Storage]]
@@ -39,6 +40,10 @@ MAKE: dict[str, Make] = {
     "plain-local": make_plain_local,
     "s3": lambda _root, _patch: moto_storage(prefix="shared/bucket"),
 }
+
+
+if live.SETTINGS is not None:
+    MAKE["s3-live"] = lambda _root, _patch: live.live_storage()
 
 
 async def body(*pieces: bytes) -> AsyncIterator[bytes]:
