@@ -56,7 +56,7 @@ class Client:
     ) -> None:
         self.origin = origin
         self._allow_private = allow_private
-        self._timeouts = timeouts or Timeouts()
+        self.timeouts = timeouts or Timeouts()
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -110,13 +110,13 @@ class Client:
         session = self._session
         if session is None:
             raise Unavailable("the storage is not open")
-        wait_s = self._timeouts.answer_s if answer_s is None else answer_s
+        wait_s = self.timeouts.answer_s if answer_s is None else answer_s
         outgoing: Outgoing | None = None
         sent = {**headers, "Host": self.origin.authority, "Accept-Encoding": "identity"}
         loop = asyncio.get_running_loop()
         try:
             with translated(str(self.origin)):
-                async with asyncio.timeout(self._timeouts.connection_s + wait_s) as clock:
+                async with asyncio.timeout(self.timeouts.connection_s + wait_s) as clock:
                     if isinstance(body, bytes):
                         sent["Content-Length"] = str(len(body))
                         clock.reschedule(loop.time() + self._taking_s(len(body)) + wait_s)
@@ -126,7 +126,7 @@ class Client:
                             body,
                             size=size,
                             clock=clock,
-                            stall_s=self._timeouts.stall_s,
+                            stall_s=self.timeouts.stall_s,
                             answer_s=wait_s,
                         )
                     response = await session.request(
@@ -152,10 +152,10 @@ class Client:
 
     def _taking_s(self, size: int) -> float:
         pieces = 1 + size // PIECE
-        return self._timeouts.connection_s + pieces * self._timeouts.stall_s
+        return self.timeouts.connection_s + pieces * self.timeouts.stall_s
 
     def _client_timeout(self, answer_s: float) -> aiohttp.ClientTimeout:
-        times = self._timeouts
+        times = self.timeouts
         return aiohttp.ClientTimeout(
             total=None,
             connect=times.connection_s,

@@ -49,10 +49,11 @@ class Bucket:
         body: bytes | AsyncIterator[bytes] | None = None,
         size: int | None = None,
         meaning: Mapping[int, StorageError] | None = None,
-        answer_s: float | None = None,
+        extra_s: float = 0.0,
     ) -> Answer:
         """The answer to a request for ``key``, or for the bucket; its status is below 300.
 
+        ``extra_s``: how much longer than others it may take to be answered.
         ``meaning``: what a status means to who asks; all else is raised as what it means to anybody.
         A wrong clock and a region that was to be found out are learnt from a refusal, and what can be
         is sent again, once.
@@ -67,7 +68,7 @@ class Bucket:
                 sent,
                 body=b"" if body is None and method in {"PUT", "POST"} else body,
                 size=size,
-                answer_s=answer_s,
+                answer_s=self._client.timeouts.answer_s + extra_s,
             )
             if answer.status < 300:
                 self._seen_at = asyncio.get_running_loop().time()

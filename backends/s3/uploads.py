@@ -16,8 +16,10 @@ from backends.s3.documents import (
 )
 from backends.s3.refusals import refusal, replaced, taken
 
-COPY_S = 900.0
-"""How long the service may take to copy, or to put parts together."""
+COPIED_A_SECOND = 16 * 1024 * 1024
+"""Bytes that a service copies in a second at least."""
+COMPLETE_S = 300.0
+"""What putting parts together may take longer than other requests."""
 
 
 async def begin(bucket: Bucket, key: str, headers: Mapping[str, str]) -> str:
@@ -42,7 +44,14 @@ async def copy_part(
     """The ETag of a part: bytes ``first`` to ``last`` of ``source``."""
     headers = {"x-amz-copy-source-range": f"bytes={first}-{last}"}
     return await _copied(
-        bucket, source, key, query=part, headers=headers, only_if=only_if, result="CopyPartResult"
+        bucket,
+        source,
+        key,
+        query=part,
+        headers=headers,
+        only_if=only_if,
+        size=last + 1 - first,
+        result="CopyPartResult",
     )
 
 
@@ -51,7 +60,14 @@ async def copy(
 ) -> str:
     """The ETag of the copy."""
     return await _copied(
-        bucket, source, key, query=(), headers=headers, only_if=only_if, result="CopyObjectResult"
+        bucket,
+        source,
+        key,
+        query=(),
+        headers=headers,
+        only_if=only_if,
+        size=only_if.size,
+        result="CopyObjectResult",
     )
 
 
@@ -105,7 +121,7 @@ async def complete(
         headers={"content-type": "application/xml"} | ({"if-none-match": "*"} if create else {}),
         body=complete_document(parts),
         meaning=meaning,
-        answer_s=COPY_S,
+        extra_s=COMPLETE_S,
     )
     result = read_result(await answer.document(MAX_DOCUMENT), "CompleteMultipartUploadResult")
     if isinstance(result, Said):
@@ -130,6 +146,7 @@ async def _copied(
     query: Query,
     headers: Mapping[str, str],
     only_if: Fingerprint,
+    size: int,
     result: str,
 ) -> str:
     meaning = {412: replaced(bucket.where(source))}
@@ -138,7 +155,12 @@ async def _copied(
         "x-amz-copy-source-if-match": f'"{only_if.stamp}"',
     }
     answer = await bucket.send(
-        "PUT", key, query=query, headers={**asked, **headers}, meaning=meaning, answer_s=COPY_S
+        "PUT",
+        key,
+        query=query,
+        headers={**asked, **headers},
+        meaning=meaning,
+        extra_s=size / COPIED_A_SECOND,
     )
     read = read_result(await answer.document(MAX_DOCUMENT), result)
     if isinstance(read, Said):

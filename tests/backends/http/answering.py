@@ -41,7 +41,7 @@ async def head_of(reader: asyncio.StreamReader) -> list[str]:
     return (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
 
 
-def reply(status: int, body: bytes = b"", **headers: str) -> bytes:
+def reply(status: int, body: bytes = b"", /, **headers: str) -> bytes:
     """A whole answer. ``content_length="7"`` is the header Content-Length."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     named.setdefault("content-length", str(len(body)))

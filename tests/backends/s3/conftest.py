@@ -1,0 +1,51 @@
+"""A storage whose service is reached through a proxy that fails as it is told."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from backends.http.client import Timeouts
+from backends.http.origin import origin_of
+from backends.interface import Fingerprint, Storage
+from backends.s3.settings import read_settings
+from backends.s3.storage import S3Storage
+from tests.backends.making import body
+from tests.backends.s3.moto_server import moto_settings
+from tests.faulty_proxy.faults import Fault
+from tests.faulty_proxy.proxy import FaultyProxy, faulty_proxy
+
+OLD = b"old bytes"
+TIMEOUTS = Timeouts(connect_s=5, connection_s=5, stall_s=0.5, answer_s=0.5)
+
+
+@dataclass
+class Rig:
+    """A storage with something in it. Its service, through ``proxy`` and straight."""
+
+    storage: Storage
+    straight: Storage
+    proxy: FaultyProxy
+    of: Fingerprint
+
+    def fail(self, *faults: Fault) -> None:
+        """What is to happen to the requests that come next."""
+        self.proxy.requests.clear()
+        self.proxy.faults.extend(faults)
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    given = moto_settings()
+    settings = read_settings(given)
+    profile = replace(settings.profile, creates=True)
+    settings = replace(settings, profile=profile)
+    async with faulty_proxy(origin_of(given["endpoint"])) as (proxy, origin):
+        storage = S3Storage(replace(settings, endpoint=origin), timeouts=TIMEOUTS)
+        straight = S3Storage(settings)
+        await storage.open()
+        await straight.open()
+        stored = await straight.write("b/old", body(OLD), size=len(OLD))
+        yield Rig(storage, straight, proxy, stored.fingerprint)
+        await storage.aclose()
+        await straight.aclose()
