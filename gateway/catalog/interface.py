@@ -157,6 +157,17 @@ class Catalog(abc.ABC):
         the stored sequence is a greater one.
         """
 
+    @abc.abstractmethod
+    async def relocate(
+        self, bucket: Bucket, key: str, old: Location, new: Location, *, intent: str
+    ) -> bool:
+        """The bytes of the current version are at ``new``, under the path of that intent, as well.
+
+        From now on they count there, and those at ``old`` are doomed; nothing else changes. False if
+        the current version is not at ``old`` any more. CatalogUnavailable if the intent has been given
+        up; NoSuchBucket.
+        """
+
     # Multipart uploads
 
     @abc.abstractmethod

@@ -35,6 +35,7 @@ from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
 from gateway.server.storages import storages_of
 from gateway.service.context import Bounds, Links, Owner, Services, Watching
+from gateway.service.homing import Homing
 from gateway.service.removing import Remover
 from gateway.settings.model import Settings
 
@@ -88,6 +89,7 @@ class S3:
             await services.catalog.open()
             self._opened.push_async_callback(services.catalog.aclose)
             self._opened.push_async_callback(services.remover.aclose)
+            self._opened.push_async_callback(services.homing.aclose)
             if first:
                 await recover(services.catalog, services.storages)
                 await bootstrap(services, self._settings)
@@ -200,6 +202,7 @@ def _services(
     storages: dict[str, Storage],
     process: str,
 ) -> Services:
+    remover = Remover(catalog, storages, process)
     return Services(
         catalog=catalog,
         storages=storages,
@@ -207,9 +210,10 @@ def _services(
         region=settings.region,
         owner=Owner(id=credentials.owner_id, display_name=credentials.owner_name),
         now_ns=time.time_ns,
-        new_id=lambda: secrets.token_hex(16),
+        new_id=_new_id,
         process=process,
-        remover=Remover(catalog, storages, process),
+        remover=remover,
+        homing=Homing(catalog, storages, remover, process=process, new_id=_new_id),
         bounds=Bounds(
             put=settings.max_put_bytes,
             object=settings.max_object_bytes,
@@ -221,6 +225,10 @@ def _services(
         verify_reads=settings.verify_reads,
         tally=_tally(settings),
     )
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16)
 
 
 def linked_to(settings: Settings) -> frozenset[str]:

@@ -12,6 +12,7 @@ from gateway.observe.tally import Tally
 from gateway.payload import Payload
 from gateway.s3.errors import S3Error
 from gateway.s3.message import Request
+from gateway.service.homing import Homing
 from gateway.service.removing import Remover
 from sigv4.verify import Verified
 
@@ -73,6 +74,8 @@ class Services:
     """Names this process in the staged names it makes; 8 hexadecimal digits."""
     remover: Remover
     """Removes bytes from storages that cannot do so inside a commit."""
+    homing: Homing
+    """Brings objects back under their own names there."""
     completing: set[str] = field(default_factory=set)
     """Uploads that requests of this process are completing now."""
 

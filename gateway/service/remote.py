@@ -128,6 +128,7 @@ async def _publish(
         await arriving.discard()
         raise
     services.remover.poke()
+    services.homing.expect(bucket, version)
     return version
 
 
@@ -206,7 +207,7 @@ async def _in_storage(
         natural=natural,
     )
     try:
-        await services.catalog.publish(
+        version = await services.catalog.publish(
             bucket,
             facts.version(location, services.now_ns()),
             only_if=only_if,
@@ -220,6 +221,7 @@ async def _in_storage(
         await services.catalog.note_written(upload.id, stored.fingerprint)
         raise
     services.remover.poke()
+    services.homing.expect(bucket, version)
 
 
 async def _put_together(

@@ -20,7 +20,7 @@ import pytest
 from backends.interface import Can, Limits
 from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS
 from gateway.server import build
-from gateway.service import completing
+from gateway.service import completing, homing
 from tests.live.client import Client, quoted
 from tests.live.failing_storage import FailingStorage, Fault
 from tests.live.left import check_nothing_is_left
@@ -265,6 +265,8 @@ def bench(
 ) -> Iterator[Bench]:
     storage = FailingStorage(*KINDS[request.param])
     monkeypatch.setattr(completing, "MIN_PART", _MIN_PART)
+    # What comes home has tests of its own.
+    monkeypatch.setattr(homing, "REST_S", 3600.0)
     monkeypatch.setattr(build, "storages_of", lambda _: {"main": storage})
     storages = {"main": {"type": "memory"}}
     with running(tmp_path, durability="relaxed", storages=storages) as live:

@@ -13,6 +13,7 @@ from gateway.catalog.interface import Catalog
 from gateway.catalog.records import Bucket
 from gateway.server.bootstrap import bootstrap
 from gateway.service.context import Owner, Services
+from gateway.service.homing import Homing
 from gateway.service.removing import Remover
 from gateway.settings.model import Settings
 
@@ -57,6 +58,7 @@ def plain_log() -> Iterator[None]:
 
 
 def services(rows: Rows, **storages: Folders) -> Services:
+    remover = Remover(cast("Catalog", rows), {}, "0")
     return Services(
         catalog=cast("Catalog", rows),
         storages=cast("dict[str, Storage]", storages),
@@ -66,7 +68,8 @@ def services(rows: Rows, **storages: Folders) -> Services:
         now_ns=lambda: 7,
         new_id=lambda: "0" * 32,
         process="0",
-        remover=Remover(cast("Catalog", rows), {}, "0"),
+        remover=remover,
+        homing=Homing(cast("Catalog", rows), {}, remover, process="0", new_id=lambda: "0" * 32),
     )
 
 

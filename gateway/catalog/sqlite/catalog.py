@@ -192,6 +192,11 @@ class SqliteCatalog(Catalog):
     ) -> Version:
         return await self._write_briefly(objects.replace_facts, bucket, version, only_if)
 
+    async def relocate(
+        self, bucket: Bucket, key: str, old: Location, new: Location, *, intent: str
+    ) -> bool:
+        return await self._write(objects.relocate, bucket, key, old=old, new=new, intent=intent)
+
     # Multipart uploads
 
     async def start_upload(self, upload: Upload, *, intent: str | None = None) -> None:

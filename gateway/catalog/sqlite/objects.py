@@ -6,7 +6,7 @@ from typing import Any
 from apsw import Connection
 
 from gateway.catalog.errors import ConditionConflict, ConditionFailed, NoSuchKey
-from gateway.catalog.records import Bucket, Completed, Condition, Version
+from gateway.catalog.records import Bucket, Completed, Condition, Location, Version
 from gateway.catalog.sqlite import intents, locations, missing, uploads
 from gateway.catalog.sqlite.encoding import (
     SEQUENCE,
@@ -155,6 +155,24 @@ def replace_facts(
     )
     store(transaction, bucket, key, row[-1], stored)
     return stored
+
+
+def relocate(
+    transaction: Transaction, bucket: Bucket, key: str, *, old: Location, new: Location, intent: str
+) -> bool:
+    """As ``Catalog.relocate``."""
+    transaction.require(bucket)
+    row = transaction.row(LOOK_UP, (bucket.id, key.encode()))
+    if row is None:
+        return False
+    version = version_of(bucket.name, key, row)
+    if version.location != old:
+        return False
+    claim = intents.become(transaction, new, intent)
+    moved = dataclasses.replace(version, location=new)
+    store(transaction, bucket, key.encode(), claim, moved)
+    intents.doom(transaction, old)
+    return True
 
 
 def _current(transaction: Transaction, bucket: Bucket, key: str) -> Version:
