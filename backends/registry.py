@@ -85,8 +85,20 @@ def _s3(settings: Settings) -> Storage:
     return S3Storage(read_settings(settings))
 
 
+def _webdav(settings: Settings) -> Storage:
+    from backends.webdav.settings import webdav_settings  # noqa: PLC0415 - as above
+    from backends.webdav.storage import WebDavStorage  # noqa: PLC0415 - as above
+
+    return WebDavStorage(webdav_settings(settings))
+
+
 BACKENDS: Mapping[str, Backend] = {
     "local": Backend(make=_local, needs=("root",), may=("durability",)),
     "memory": Backend(make=_memory, may=("like",)),
     "s3": Backend(make=_s3, needs=S3_NEEDS, may=S3_MAY),
+    "webdav": Backend(
+        make=_webdav,
+        needs=("endpoint",),
+        may=("username", "password", "token", "prefix", "url", "link_mode", "allow_private"),
+    ),
 }

@@ -198,6 +198,16 @@ class Answer:
         if count != length:
             raise Damaged(f"{self._where}: the answer has not {length} bytes")
 
+    def all(self, name: str) -> list[str]:
+        """The values of every header of that name."""
+        return list(self._response.headers.getall(name, []))
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """A body of any length, for who knows its end when it comes. Unavailable if it breaks off."""
+        with translated(self._where):
+            async for piece in self._response.content.iter_any():
+                yield piece
+
     async def document(self, limit: int) -> bytes:
         """The whole body; closes. Unavailable if it is longer than ``limit`` or breaks off."""
         gathered = bytearray()

@@ -1,7 +1,7 @@
 """The storages every behaviour test runs on, and small words for what the tests do with them."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from backends.memory import MemoryStorage
 from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS, RemoteMemoryStorage
 from tests.backends.s3 import live
 from tests.backends.s3.moto_server import moto_storage
+from tests.backends.webdav.serving import webdav_storage
 
 NewStorage = Callable[[], AbstractAsyncContextManager[Storage]]
 Make = Callable[[Path, pytest.MonkeyPatch], Storage]
@@ -39,11 +40,23 @@ MAKE: dict[str, Make] = {
     "local": lambda root, _patch: LocalStorage(root=root),
     "plain-local": make_plain_local,
     "s3": lambda _root, _patch: moto_storage(prefix="shared/bucket"),
+    "webdav-apache": lambda _root, _patch: webdav_storage("apache"),
+    "webdav-lighttpd": lambda _root, _patch: webdav_storage("lighttpd"),
+    "webdav-nginx": lambda _root, _patch: webdav_storage("nginx"),
+    "webdav-rclone": lambda _root, _patch: webdav_storage("rclone"),
+    "webdav-sabre": lambda _root, _patch: webdav_storage("sabre"),
+    "webdav-wsgidav": lambda _root, _patch: webdav_storage("wsgidav"),
 }
 
 
 if live.SETTINGS is not None:
     MAKE["s3-live"] = lambda _root, _patch: live.live_storage()
+
+CANNOT_HOLD: Mapping[str, Collection[str]] = {
+    "webdav-nginx": {".s3front/k", " a /.. /..."},
+    "webdav-wsgidav": {'a\\b:*?"<>|'},
+}
+"""Keys of these tests that one storage cannot hold, though others can."""
 
 
 async def body(*pieces: bytes) -> AsyncIterator[bytes]:

@@ -1,7 +1,10 @@
 """Which names a storage gives to objects."""
 
+from collections.abc import Collection
+
 import pytest
 
+from backends.errors import NameRefused
 from backends.interface import Storage
 from tests.backends.making import body, paths
 
@@ -25,8 +28,14 @@ async def test_a_claim_is_the_same_for_the_same_path(storage: Storage) -> None:
     ],
 )
 async def test_a_key_with_a_natural_name_is_stored_under_it(
-    storage: Storage, bucket: str, key: str
+    storage: Storage, cannot_hold: Collection[str], bucket: str, key: str
 ) -> None:
+    if key in cannot_hold:
+        assert storage.natural(bucket, key) is None
+        with pytest.raises(NameRefused):
+            await storage.write(f"{bucket}/{key}", body(b"data"), size=4)
+        assert await paths(storage) == []
+        return
     assert storage.natural(bucket, key) == f"{bucket}/{key}"
     await storage.write(f"{bucket}/{key}", body(b"data"), size=4)
     assert await paths(storage) == [f"{bucket}/{key}"]

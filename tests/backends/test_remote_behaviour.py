@@ -131,10 +131,10 @@ async def test_what_is_moved_has_another_name(storage: Storage) -> None:
 @pytest.mark.needs(Can.MOVE)
 async def test_moving_replaces_nothing(storage: Storage) -> None:
     of = await put(storage, "b/k", b"one")
-    there = await put(storage, "b/l", b"two")
+    there = await put(storage, "b/l", b"other")
     with pytest.raises(Exists):
         await storage.move("b/k", "b/l", only_if=of)
-    assert await drained(await storage.read("b/l", only_if=there)) == b"two"
+    assert await drained(await storage.read("b/l", only_if=there)) == b"other"
     assert await drained(await storage.read("b/k", only_if=of)) == b"one"
     with pytest.raises(Damaged):
         await storage.move("b/k", "b/m", only_if=there)

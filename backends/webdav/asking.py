@@ -1,0 +1,258 @@
+"""Requests to one WebDAV server, and what their answers mean."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing
+from typing import Final
+
+from backends.errors import NotFound, StorageError, Unavailable
+from backends.http.client import Answer, Client
+from backends.webdav.authorizing import Authorizer
+from backends.webdav.dialect import Destination
+from backends.webdav.hrefs import decoded, encoded
+from backends.webdav.multistatus import MAX_RESPONSE, OURS, Resource, resources, seconds, statuses
+from backends.webdav.refusals import refusal
+
+LONG_S: Final = 600.0
+"""For what takes a server as long as the file is: COPY, and MOVE where that is a copy."""
+
+_TRIES: Final = 3
+_ASKED: Final = ("resourcetype", "getcontentlength", "getetag", "getlastmodified")
+_XML: Final = {"Content-Type": 'application/xml; charset="utf-8"'}
+_NOWHERE: Final = frozenset({404, 409, 410})
+_ONWARD: Final = frozenset({301, 302, 307, 308})
+_DONE: Final = frozenset({200, 201, 204, 207})
+
+
+class Dav:
+    """The verbs of WebDAV below one folder of a server. Paths are decoded; ``""`` is the folder.
+
+    ``prefix``: that folder below the client's origin, ``""`` or without a ``/`` at its ends.
+    """
+
+    def __init__(self, client: Client, authorizer: Authorizer, prefix: str = "") -> None:
+        self.where = str(client.origin)
+        self.destination = Destination.URL
+        self.base = "/"
+        """The path of the folder, decoded, in the hrefs of answers; ends with ``/``."""
+        self._client = client
+        self._authorizer = authorizer
+        self.prefix = prefix
+        self.now_s: int | None = None
+        """The server's own time when it last answered."""
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        body: bytes | None = None,
+        folder: bool = False,
+        answer_s: float | None = None,
+    ) -> Answer:
+        """The answer to a request that can be sent again when it is asked who we are; to be closed.
+
+        Denied if it stays 401.
+        """
+        target = self._target(path, folder=folder)
+        for _ in range(_TRIES):
+            answer = await self._client.send(
+                method,
+                target,
+                {**(headers or {}), **self._authorization(method, target)},
+                body=body,
+                answer_s=answer_s,
+            )
+            self.now_s = seconds(answer.headers.get("Date", ""))
+            if answer.status != 401:
+                self._authorizer.accepted()
+                return answer
+            await answer.excerpt()
+            if not self._authorizer.refused(answer.all("WWW-Authenticate")):
+                break
+        raise refusal(self.where, method, 401, {})
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        body: bytes | None = None,
+        folder: bool = False,
+        answer_s: float | None = None,
+    ) -> int:
+        """The status of a request whose answer says no more."""
+        answer = await self.send(method, path, headers, body=body, folder=folder, answer_s=answer_s)
+        await answer.excerpt()
+        return answer.status
+
+    async def must(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        body: bytes | None = None,
+        folder: bool = False,
+        takes: Collection[int] = (),
+    ) -> None:
+        """As ``ask``, of what must succeed, or be answered with a status of ``takes``."""
+        answer = await self.send(method, path, headers, body=body, folder=folder)
+        await answer.excerpt()
+        if answer.status not in _DONE and answer.status not in takes:
+            raise refusal(self.where, f"{method} {path!r}", answer.status, answer.headers)
+
+    async def put(self, path: str, body: AsyncIterator[bytes], *, size: int) -> None:
+        """Store a body that can be read once. What it raises is raised."""
+        if not self._authorizer.certain():
+            # Whoever is asked for a password after the body has gone has nothing left to send.
+            await self.ask("OPTIONS", "", folder=True)
+        target = self._target(path)
+        answer = await self._client.send(
+            "PUT", target, self._authorization("PUT", target), body=body, size=size
+        )
+        await answer.excerpt()
+        if answer.status == 401:
+            self._authorizer.refused(answer.all("WWW-Authenticate"))
+            raise Unavailable(f"{self.where}: asked for the password again in the midst of a body")
+        if answer.status not in _DONE:
+            raise refusal(self.where, f"PUT {path!r}", answer.status, answer.headers)
+        self._authorizer.accepted()
+
+    async def transfer(self, method: str, source: str, path: str, *, replace: bool) -> int:
+        """COPY or MOVE of a file; the status. ``source`` and ``path`` are two."""
+        if source == path:
+            # Some servers empty the file.
+            raise ValueError(f"{method} of {path!r} onto itself")
+        headers = {"Destination": self._named(path), "Overwrite": "T" if replace else "F"}
+        return await self.ask(method, source, headers, answer_s=LONG_S)
+
+    async def look(self, path: str, *, kept: Sequence[str] = ()) -> Resource | None:
+        """What is under ``path``; None if nothing is. ``kept``: properties of ours to be told, too."""
+        found, failure = await self._seen(path, kept)
+        if isinstance(failure, NotFound) or (
+            # What lies below a file is answered in many ways.
+            failure is not None and await self._is_below_a_file(path)
+        ):
+            return None
+        if failure is not None:
+            raise failure
+        return found
+
+    async def members(
+        self, path: str, *, kept: Sequence[str] = ()
+    ) -> AsyncGenerator[Resource, None]:
+        """What is in the folder ``path``, and mostly that itself. Nothing if there is no such."""
+        answer = await self._propfind(path, 1, kept, folder=True)
+        try:
+            if answer.status in _NOWHERE:
+                return
+            if answer.status != 207:
+                failure = self._unseen(path, answer.status, answer.headers)
+                if await self._is_below_a_file(f"{path}/"):
+                    return
+                raise failure
+            async with aclosing(resources(answer.stream())) as told:
+                async for resource in told:
+                    yield resource
+        finally:
+            await answer.aclose()
+
+    async def keep(self, path: str, properties: Mapping[str, str]) -> bool:
+        """Have properties of ours kept with what is under ``path``; whether that seems done."""
+        answer = await self.send("PROPPATCH", path, _XML, body=_update(properties))
+        if answer.status != 207:
+            await answer.excerpt()
+            return answer.status in _DONE
+        found = statuses(await answer.document(MAX_RESPONSE))
+        return all(status // 100 == 2 for status in found)
+
+    async def _propfind(
+        self, path: str, depth: int, kept: Sequence[str], *, folder: bool = False
+    ) -> Answer:
+        # Depth is always said: without it some understand "infinity".
+        headers = {**_XML, "Depth": str(depth)}
+        return await self.send("PROPFIND", path, headers, body=_question(kept), folder=folder)
+
+    async def _seen(
+        self, path: str, kept: Sequence[str], *, folder: bool = False
+    ) -> tuple[Resource | None, StorageError | None]:
+        """What is under ``path``, or why that is not to be known."""
+        answer = await self._propfind(path, 0, kept, folder=folder)
+        try:
+            if answer.status == 207:
+                return await self._only(path, answer)
+        finally:
+            await answer.excerpt()
+        onward = decoded(answer.headers.get("Location", ""))
+        if not folder and answer.status in _ONWARD and onward == decoded(f"{self._own(path)}/"):
+            return await self._seen(path, (), folder=True)
+        return None, self._unseen(path, answer.status, answer.headers)
+
+    async def _only(self, path: str, answer: Answer) -> tuple[Resource | None, StorageError | None]:
+        found = None
+        async with aclosing(resources(answer.stream())) as told:
+            async for resource in told:
+                if found is not None:
+                    raise Unavailable(f"{self.where}: tells of more than it was asked for")
+                found = resource
+        if found is None:
+            return None, NotFound(f"nothing is stored as {path!r}")
+        if found.status != 200:
+            return None, self._unseen(path, found.status, {})
+        return found, None
+
+    def _unseen(self, path: str, status: int, headers: Mapping[str, str]) -> StorageError:
+        if status in _NOWHERE:
+            return NotFound(f"nothing is stored as {path!r}")
+        return refusal(self.where, f"PROPFIND {path!r}", status, headers)
+
+    async def _is_below_a_file(self, path: str) -> bool:
+        """Whether the nearest parent that can be seen is a file, or nothing."""
+        while path := path.rpartition("/")[0]:
+            found, failure = await self._seen(path, ())
+            if failure is None or isinstance(failure, NotFound):
+                return found is None or not found.is_folder
+        return False
+
+    def _target(self, path: str, *, folder: bool = False) -> str:
+        whole = "/".join(part for part in (self.prefix, path) if part)
+        return f"/{encoded(whole)}{'/' if folder and whole else ''}"
+
+    def _own(self, path: str) -> str:
+        return f"{self._client.origin.path}{self._target(path)}"
+
+    def _named(self, path: str) -> str:
+        origin = self._client.origin
+        match self.destination:
+            case Destination.URL:
+                return f"{origin.scheme}://{origin.authority}{self._own(path)}"
+            case Destination.PATH:
+                return self._own(path)
+            case Destination.OTHER_SCHEME:
+                scheme = "http" if origin.scheme == "https" else "https"
+                return f"{scheme}://{origin.authority}{self._own(path)}"
+
+    def _authorization(self, method: str, target: str) -> dict[str, str]:
+        header = self._authorizer.header(method, f"{self._client.origin.path}{target}")
+        return {} if header is None else {"Authorization": header}
+
+
+def _question(kept: Sequence[str]) -> bytes:
+    asked = "".join(f"<{name}/>" for name in _ASKED)
+    asked += "".join(f'<s:{name} xmlns:s="{OURS[1:-1]}"/>' for name in kept)
+    return f'<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>{asked}</prop></propfind>'.encode()
+
+
+def _update(properties: Mapping[str, str]) -> bytes:
+    """Values are of characters that need no escape."""
+    # One at a time: of several in one set, lighttpd keeps the first.
+    sets = "".join(
+        f"<D:set><D:prop><s:{name}>{value}</s:{name}></D:prop></D:set>"
+        for name, value in properties.items()
+    )
+    return (
+        '<?xml version="1.0" encoding="utf-8"?><D:propertyupdate xmlns:D="DAV:" '
+        f'xmlns:s="{OURS[1:-1]}">{sets}</D:propertyupdate>'
+    ).encode()

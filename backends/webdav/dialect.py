@@ -1,0 +1,141 @@
+"""What a server was seen to do: decided once, when a storage is opened, and never guessed again."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+SPECIAL = " !\"#$%&'()*+,:;<=>?@[\\]^`{|}"
+"""Characters, legal in a name, that some server or another mistakes in a URL."""
+
+ODD = ("0", ".dav", ".htaccess", "con")
+"""Names that some server or another cannot hold, in lower case: PHP takes the first for nothing, the
+second is where mod_dav_fs keeps properties, the third is Apache's, the last Windows' own."""
+
+
+class Kind(Enum):
+    """Who a server says it is. It names a server to people, and decides where asking would be
+    no proof."""
+
+    NEXTCLOUD = "Nextcloud"
+    OWNCLOUD = "ownCloud"
+    APACHE = "Apache mod_dav"
+    NGINX = "nginx with dav-ext"
+    LIGHTTPD = "lighttpd mod_webdav"
+    SABRE = "sabre/dav"
+    WSGIDAV = "WsgiDAV"
+    RCLONE = "rclone serve webdav"
+    GENERIC = "a WebDAV server"
+
+
+class Destination(Enum):
+    """How a server wants the target of MOVE and COPY to be named."""
+
+    URL = "a URL"
+    PATH = "a path"
+    OTHER_SCHEME = "a URL with the scheme behind the proxy"
+
+
+class Validator(Enum):
+    """What tells one state of a file from another."""
+
+    STRONG = "a strong ETag"
+    WEAK = "a weak ETag"
+    MODIFIED = "the time of modification"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What one server can and cannot do. ``str`` tells it to people."""
+
+    kind: Kind
+    base: str
+    """The path of the endpoint, decoded, in its hrefs; ends with ``/``. A proxy may have changed it."""
+    destination: Destination
+    creates: bool
+    """MOVE with ``Overwrite: F`` replaces nothing and answers 412."""
+    copies: bool
+    validator: Validator
+    renames: bool
+    """MOVE is a rename, so that a file is in the same state after it. Else it is a copy, seen half made."""
+    at_once: bool
+    """The validator of bytes that replace others in the same second is another."""
+    properties: bool
+    """Properties are kept, and go along with a MOVE."""
+    ranges: bool
+    if_match: bool
+    """A reading can be made to depend on an ETag."""
+    spares_folders: bool
+    """DELETE with ``Depth: 0`` never deletes a folder."""
+    hides_dots: bool
+    """Names that begin with a dot are not listed."""
+    folds: bool
+    """Names that differ in case, or in the form of a letter, are one."""
+    cannot: frozenset[str] = frozenset()
+    """Characters of SPECIAL that names cannot hold."""
+    lost: frozenset[str] = frozenset()
+    """Whole names, of ODD, that are not kept."""
+    strips: bool = False
+    """White space or a dot at either end of a name is lost."""
+
+    def holds(self, segment: str) -> bool:
+        """Whether a name, legal otherwise, is kept and listed as it is."""
+        if self.hides_dots and segment.startswith("."):
+            return False
+        if segment.lower() in self.lost:
+            return False
+        if self.strips and segment != segment.strip(" ."):
+            return False
+        return not (self.cannot and any(character in self.cannot for character in segment))
+
+    def __str__(self) -> str:
+        return "\n".join([self.kind.value, *self._lines()])
+
+    def _lines(self) -> list[str]:
+        cannot = " ".join(sorted(self.cannot)).replace("  ", "space ")
+        lines = {
+            "moves at one moment": self.renames,
+            "creates without replacing": self.creates,
+            "copies by itself": self.copies,
+            "keeps properties": self.properties,
+            "tells each state of a file apart": self.properties,
+            "tells states of one second apart": self.properties or self.at_once,
+            "answers ranges": self.ranges,
+            "holds a reading to an ETag": self.if_match,
+            "cannot delete a folder by mistake": self.spares_folders,
+            "lists names that begin with a dot": not self.hides_dots,
+            "tells upper from lower case": not self.folds,
+        }
+        said = [f"  {'yes' if does else 'no '} {what}" for what, does in lines.items()]
+        said.append(f"  a file's state is {self.validator.value}")
+        said.append(f"  targets are named by {self.destination.value}")
+        if self.lost:
+            said.append(f"  names cannot be {' '.join(sorted(self.lost))}")
+        if cannot:
+            said.append(f"  names cannot hold {cannot}")
+        return said
+
+
+_SAID = (
+    (re.compile("nginx"), Kind.NGINX),
+    (re.compile("lighttpd"), Kind.LIGHTTPD),
+    (re.compile("wsgidav"), Kind.WSGIDAV),
+    (re.compile("rclone"), Kind.RCLONE),
+    (re.compile("apache"), Kind.APACHE),
+)
+
+
+def kind_of(headers: Mapping[str, str]) -> Kind:
+    """Who a server says it is, by the headers of an answer to OPTIONS."""
+    features = headers.get("DAV", "").lower()
+    if "nextcloud" in features or "nc-" in features:
+        return Kind.NEXTCLOUD
+    if "oc-resource-sharing" in features:
+        return Kind.OWNCLOUD
+    if "X-Sabre-Version" in headers or "sabredav" in features:
+        return Kind.SABRE
+    server = headers.get("Server", "").lower()
+    for pattern, kind in _SAID:
+        if pattern.search(server):
+            return kind
+    return Kind.GENERIC

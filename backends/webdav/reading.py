@@ -1,0 +1,159 @@
+"""Reading: the bytes of one state of a file, of the range that was asked for, or an error."""
+
+import re
+from collections.abc import AsyncIterator
+
+from backends.errors import Damaged, NotFound, Unavailable
+from backends.http.client import Answer
+from backends.http.content import NoContent
+from backends.interface import PIECE, Content, Fingerprint, Stored
+from backends.webdav.asking import Dav
+from backends.webdav.describing import Descriptions
+from backends.webdav.dialect import Dialect
+from backends.webdav.multistatus import Resource, opaque, seconds
+from backends.webdav.refusals import refusal
+from backends.webdav.states import state_of, stored_as
+
+MOST_SKIPPED = 16 * 1024 * 1024
+"""Bytes in front of a range that are read for nothing from a server that does not answer ranges."""
+
+_TRIES = 4
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.ASCII)
+_SETTLED_S = 2
+"""After so long the state of a file that only seconds tell apart is another if it changes."""
+
+
+class WebDavContent(Content):
+    """``length`` bytes of a body of ``whole``, behind ``skipped`` that nobody asked for."""
+
+    def __init__(
+        self, answer: Answer, stored: Stored, first: int, length: int, *, skipped: int, whole: int
+    ) -> None:
+        self.stored = stored
+        self.first = first
+        self.length = length
+        self._answer = answer
+        self._skipped = skipped
+        self._whole = whole
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        begin, end = self._skipped, self._skipped + self.length
+        at = 0
+        async for piece in self._answer.pieces(self._whole):
+            wanted = piece[max(0, begin - at) : max(0, end - at)]
+            at += len(piece)
+            for offset in range(0, len(wanted), PIECE):
+                yield wanted[offset : offset + PIECE]
+            if at >= end and end < self._whole:
+                return  # what follows is not waited for
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+
+
+class Reader:
+    """Opens readings."""
+
+    def __init__(self, dav: Dav, dialect: Dialect, descriptions: Descriptions) -> None:
+        self._dav = dav
+        self._dialect = dialect
+        self._descriptions = descriptions
+
+    async def found(self, path: str) -> Resource:
+        """The file under ``path``, as it is now. NotFound."""
+        there = await self._dav.look(path, kept=self._descriptions.marks)
+        if there is None or there.is_folder:
+            raise NotFound(f"nothing is stored as {path!r}")
+        return there
+
+    async def open(
+        self, path: str, first: int, last: int | None, only_if: Fingerprint | None
+    ) -> Content:
+        """As ``Storage.read``. Unavailable if the file changes too fast to be read."""
+        for _ in range(_TRIES):
+            there = await self.found(path)
+            stored = stored_as(path, there, self._dialect.validator)
+            if only_if is not None and stored.fingerprint != only_if:
+                raise Damaged(f"{path!r} holds other bytes than those that were stored")
+            size = stored.fingerprint.size
+            end = size if last is None else min(size, last + 1)
+            if first >= end:
+                return NoContent(stored, first)
+            answer = await self._get(path, there, first, end, size)
+            try:
+                content = await self._content(answer, stored, there, first, end)
+            except BaseException:
+                await answer.aclose()
+                raise
+            if content is not None:
+                return content
+            await answer.aclose()
+        raise Unavailable(f"{path!r} changes while it is about to be read")
+
+    async def _get(self, path: str, there: Resource, first: int, end: int, size: int) -> Answer:
+        headers = {}
+        if (first, end) != (0, size):
+            headers["Range"] = f"bytes={first}-{end - 1}"
+        # Servers compare strongly: a weak tag would never match.
+        if self._dialect.if_match and there.etag is not None and not there.is_weak:
+            headers["If-Match"] = f'"{there.etag}"'
+        return await self._dav.send("GET", path, headers)
+
+    async def _content(
+        self, answer: Answer, stored: Stored, there: Resource, first: int, end: int
+    ) -> Content | None:
+        """The reading that an answer begins; None if it is one of another state."""
+        size = stored.fingerprint.size
+        if answer.status in {404, 410, 412, 416} or not _is_of(answer, there):
+            return None
+        if answer.status not in {200, 206}:
+            raise refusal(self._dav.where, f"GET {stored.path!r}", answer.status, answer.headers)
+        span = _span(answer, size)
+        if span is None:
+            return None
+        begin, whole = span
+        if not begin <= first <= begin + MOST_SKIPPED or begin + whole < end:
+            raise Unavailable(f"{self._dav.where}: answered a range with another")
+        if not await self._is_still(answer, stored, there):
+            return None
+        return WebDavContent(answer, stored, first, end - first, skipped=first - begin, whole=whole)
+
+    async def _is_still(self, answer: Answer, stored: Stored, there: Resource) -> bool:
+        """Whether an answer is surely of the state that was seen before it.
+
+        A server tells states within a second by one ETag; our token tells them apart, but is not in
+        the answer. So what is younger is looked at again: the file was opened in between.
+        """
+        if there.modified_s is None or not self._descriptions.marks:
+            return True
+        now_s = seconds(answer.headers.get("Date", ""))
+        if now_s is not None and now_s - there.modified_s > _SETTLED_S:
+            return True
+        again = await self.found(stored.path)
+        return state_of(again, self._dialect.validator).fingerprint == stored.fingerprint
+
+
+def _span(answer: Answer, size: int) -> tuple[int, int] | None:
+    """Where the bytes of a 200 or 206 begin, and how many they are; None if the file has another
+    size by now. They may be more than was asked for. Unavailable if it is not said which they are."""
+    begin, end, told_size = 0, size - 1, size
+    if answer.status == 206:
+        found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        if found is None:
+            raise Unavailable("a range was answered without saying which")
+        begin, end, told_size = map(int, found.groups())
+    elif answer.length is not None:
+        told_size = answer.length
+    if told_size != size:
+        return None
+    if not begin <= end < size or answer.length not in {None, end - begin + 1}:
+        raise Unavailable("a range was answered with one that cannot be")
+    return begin, end - begin + 1
+
+
+def _is_of(answer: Answer, there: Resource) -> bool:
+    etag = opaque(answer.headers.get("ETag", ""))
+    if etag is not None and there.etag is not None and etag != there.etag:
+        return False
+    modified_s = seconds(answer.headers.get("Last-Modified", ""))
+    return modified_s is None or there.modified_s is None or modified_s == there.modified_s

@@ -1,0 +1,95 @@
+"""The settings of a WebDAV storage, checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backends.errors import NameRefused
+from backends.http.origin import Origin, origin_of
+from backends.interface import Limits
+from backends.naming import segments
+from backends.webdav.authorizing import Authorizer, Bearer, Nobody, Password
+from backends.webdav.hrefs import encoded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebDavSettings:
+    """``prefix``: a folder below the endpoint, or ``""``. ``links``: where others read that folder."""
+
+    origin: Origin
+    prefix: str = ""
+    authorizer: Authorizer = field(default_factory=Nobody)
+    allow_private: bool = False
+    links: Origin | None = None
+
+
+def webdav_settings(settings: Mapping[str, object]) -> WebDavSettings:
+    """ValueError, with the remedy, for what cannot be."""
+    origin = origin_of(settings.get("endpoint"))
+    prefix = _prefix(_text(settings, "prefix"))
+    allow_private = settings.get("allow_private", False)
+    if not isinstance(allow_private, bool):
+        raise ValueError("allow_private is true or false")  # noqa: TRY004 (one error)
+    authorizer = _authorizer(settings)
+    if origin.scheme == "http" and not (allow_private or isinstance(authorizer, Nobody)):
+        raise ValueError(
+            "endpoint is http: the credentials would cross the network in the clear. Use https, or,"
+            " in a network of your own, set allow_private = true"
+        )
+    return WebDavSettings(
+        origin=origin,
+        prefix=prefix,
+        authorizer=authorizer,
+        allow_private=allow_private,
+        links=_links(settings, prefix),
+    )
+
+
+def _authorizer(settings: Mapping[str, object]) -> Authorizer:
+    username, password = _text(settings, "username"), _text(settings, "password")
+    token = _text(settings, "token")
+    if token and (username or password):
+        raise ValueError("a token stands alone: leave username and password out, or the token")
+    if bool(username) != bool(password):
+        raise ValueError("username and password go together")
+    if ":" in username:
+        raise ValueError("a username with a colon cannot be sent")
+    if not all(text.isprintable() for text in (username, password, token)):
+        raise ValueError("username, password or token holds a character that cannot be sent")
+    if token:
+        if not token.isascii() or " " in token:
+            raise ValueError("token holds a character that cannot be sent")
+        return Bearer(token)
+    return Password(username, password) if username else Nobody()
+
+
+def _links(settings: Mapping[str, object], prefix: str) -> Origin | None:
+    mode = settings.get("link_mode", "proxy")
+    if mode not in ("proxy", "direct"):
+        raise ValueError(f'link_mode is "proxy" or "direct", not {mode!r}')
+    if mode == "proxy":
+        return None
+    if not _text(settings, "url"):
+        raise ValueError('link_mode = "direct" needs url: where the files can be read by anybody')
+    return _below(origin_of(settings["url"], setting="url"), prefix)
+
+
+def _prefix(prefix: str) -> str:
+    prefix = prefix.strip("/")
+    if prefix:
+        try:
+            segments(prefix, Limits())
+        except NameRefused:
+            raise ValueError(f"prefix is a folder's name, not {prefix[:200]!r}") from None
+    return prefix
+
+
+def _below(origin: Origin, prefix: str) -> Origin:
+    path = f"{origin.path}/{encoded(prefix)}" if prefix else origin.path
+    return Origin(scheme=origin.scheme, host=origin.host, port=origin.port, path=path)
+
+
+def _text(settings: Mapping[str, object], name: str) -> str:
+    value = settings.get(name) or ""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is text, not {type(value).__name__}")  # noqa: TRY004 (one error)
+    return value

@@ -1,0 +1,291 @@
+"""WebDAV servers of others, each a process of the test on loopback with a folder of its own."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+INSTALL = "deploy/packages/install-clients.sh"
+USERNAME, PASSWORD, REALM = "ann", 'p"w: é', "files"
+_START_S = 30.0
+_NOBODY = "nobody"
+
+_APACHE = """
+ServerRoot {folder}
+PidFile {folder}/pid
+ErrorLog {folder}/error.log
+Listen 127.0.0.1:{port}
+ServerName 127.0.0.1
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule authz_user_module {modules}/mod_authz_user.so
+LoadModule authn_core_module {modules}/mod_authn_core.so
+LoadModule authn_file_module {modules}/mod_authn_file.so
+LoadModule auth_digest_module {modules}/mod_auth_digest.so
+LoadModule dir_module {modules}/mod_dir.so
+LoadModule dav_module {modules}/mod_dav.so
+LoadModule dav_fs_module {modules}/mod_dav_fs.so
+DavLockDB {folder}/locks
+DocumentRoot {root}
+<Directory {root}>
+    Dav On
+    AllowOverride None
+    {access}
+</Directory>
+"""
+
+_APACHE_DIGEST = """AuthType Digest
+    AuthName {realm}
+    AuthDigestNonceLifetime {lifetime}
+    AuthUserFile {folder}/users
+    Require valid-user"""
+
+_NGINX = """
+load_module /usr/lib/nginx/modules/ngx_http_dav_ext_module.so;
+daemon off;
+master_process off;
+worker_processes 1;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    client_max_body_size 0;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            root {root};
+            dav_methods PUT DELETE MKCOL COPY MOVE;
+            dav_ext_methods PROPFIND OPTIONS;
+        }}
+    }}
+}}
+"""
+
+_LIGHTTPD = """
+server.modules = ( "mod_webdav" )
+server.bind = "127.0.0.1"
+server.port = {port}
+server.document-root = "{root}"
+server.errorlog = "{folder}/error.log"
+server.upload-dirs = ( "{folder}" )
+mimetype.assign = ( "" => "application/octet-stream" )
+webdav.activate = "enable"
+webdav.sqlite-db-name = "{folder}/properties.db"
+"""
+
+_SABRE = """<?php
+require 'Sabre/autoload.php';
+date_default_timezone_set('UTC');
+$server = new Sabre\\DAV\\Server(new Sabre\\DAV\\FS\\Directory(getenv('DAV_ROOT')));
+$server->setBaseUri('/');
+$server->exec();
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server that runs. ``root``: the folder it serves; ``url``: where, without a final ``/``."""
+
+    url: str
+    root: Path
+
+
+Start = Callable[[], AbstractContextManager[Running]]
+
+
+@contextlib.contextmanager
+def apache(*, digest_s: int | None = None) -> Iterator[Running]:
+    """mod_dav; with Digest, and nonces that live so many seconds, if ``digest_s`` is given."""
+    with _place() as folder:
+        (folder / "users").write_text(f"{USERNAME}:{REALM}:{_digest_secret()}\n")
+        access = "Require all granted"
+        if digest_s is not None:
+            access = _APACHE_DIGEST.format(folder=folder, realm=REALM, lifetime=digest_s)
+        port = _free_port()
+        (folder / "apache.conf").write_text(
+            _APACHE.format(
+                folder=folder,
+                root=folder / "root",
+                port=port,
+                access=access,
+                modules="/usr/lib/apache2/modules",
+            )
+        )
+        command = [_program("apache2"), "-DFOREGROUND", "-f", str(folder / "apache.conf")]
+        with _running(command, folder, port, user=_unprivileged(folder)) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def nginx() -> Iterator[Running]:
+    """With dav-ext."""
+    with _place() as folder:
+        port = _free_port()
+        config = folder / "nginx.conf"
+        config.write_text(_NGINX.format(folder=folder, root=folder / "root", port=port))
+        command = [_program("nginx"), "-e", str(folder / "error.log"), "-c", str(config)]
+        with _running(command, folder, port) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def lighttpd() -> Iterator[Running]:
+    """mod_webdav, with properties in SQLite."""
+    with _place() as folder:
+        port = _free_port()
+        config = folder / "lighttpd.conf"
+        config.write_text(_LIGHTTPD.format(folder=folder, root=folder / "root", port=port))
+        with _running([_program("lighttpd"), "-D", "-f", str(config)], folder, port) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def sabre() -> Iterator[Running]:
+    """sabre/dav of ownCloud's age, under PHP's own server."""
+    with _place() as folder:
+        port = _free_port()
+        (folder / "server.php").write_text(_SABRE)
+        command = [_program("php"), "-d", "display_errors=0", "-d", "memory_limit=64M"]
+        command += ["-S", f"127.0.0.1:{port}", str(folder / "server.php")]
+        environment = {"DAV_ROOT": str(folder / "root"), "PHP_CLI_SERVER_WORKERS": "4"}
+        with _running(command, folder, port, environment) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def wsgidav(*, schemes: str = "") -> Iterator[Running]:
+    """WsgiDAV; with the ``schemes`` "basic", "digest" or "both" if any is named."""
+    with _place() as folder:
+        port = _free_port()
+        users = {USERNAME: {"password": PASSWORD}} if schemes else True
+        config = {
+            "host": "127.0.0.1",
+            "port": port,
+            "server": "cheroot",
+            "provider_mapping": {"/": str(folder / "root")},
+            "http_authenticator": {
+                "accept_basic": schemes != "digest",
+                "accept_digest": schemes != "basic",
+                "default_to_digest": schemes != "basic",
+            },
+            "simple_dc": {"user_mapping": {"*": users}},
+            "property_manager": True,
+            "lock_storage": True,
+        }
+        (folder / "wsgidav.json").write_text(json.dumps(config))
+        command = [sys.executable, "-m", "wsgidav.server.server_cli"]
+        command += ["--config", str(folder / "wsgidav.json")]
+        with _running(command, folder, port) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def rclone() -> Iterator[Running]:
+    """rclone serve webdav, of a folder."""
+    with _place() as folder:
+        port = _free_port()
+        command = [_program("rclone"), "serve", "webdav", "--config", str(folder / "none")]
+        command += ["--addr", f"127.0.0.1:{port}", str(folder / "root")]
+        with _running(command, folder, port) as running:
+            yield running
+
+
+SERVERS: Mapping[str, Start] = {
+    "apache": apache,
+    "nginx": nginx,
+    "lighttpd": lighttpd,
+    "sabre": sabre,
+    "wsgidav": wsgidav,
+    "rclone": rclone,
+}
+
+
+@contextlib.contextmanager
+def _place() -> Iterator[Path]:
+    """A folder for one server."""
+    with tempfile.TemporaryDirectory(prefix="s3front-webdav-") as name:
+        folder = Path(name)
+        (folder / "root").mkdir()
+        yield folder
+
+
+@contextlib.contextmanager
+def _running(
+    command: list[str],
+    folder: Path,
+    port: int,
+    environment: Mapping[str, str] | None = None,
+    *,
+    user: str | None = None,
+) -> Iterator[Running]:
+    with (folder / "output").open("w+") as output:
+        process = subprocess.Popen(
+            # It ends with whoever started it, however that ends.
+            [_program("setpriv"), "--pdeathsig", "TERM", "--", *command],
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+            user=user,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
+        try:
+            _wait(process, folder, port)
+            yield Running(url=f"http://127.0.0.1:{port}", root=folder / "root")
+        finally:
+            # The whole group: servers have workers of their own.
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(20)
+
+
+def _unprivileged(folder: Path) -> str | None:
+    """Whom Apache runs as, which does not serve as root; the folder becomes theirs."""
+    if os.geteuid() != 0:
+        return None
+    for path in (folder, *folder.iterdir()):
+        shutil.chown(path, _NOBODY)
+    return _NOBODY
+
+
+def _wait(process: subprocess.Popen[bytes], folder: Path, port: int) -> None:
+    end = time.monotonic() + _START_S
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        assert process.poll() is None, (folder / "output").read_text()
+        assert time.monotonic() < end, (folder / "output").read_text()
+        time.sleep(0.01)
+
+
+def _digest_secret() -> str:
+    return hashlib.md5(f"{USERNAME}:{REALM}:{PASSWORD}".encode()).hexdigest()
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    assert found is not None, f"{name} is missing: {INSTALL} installs it"
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

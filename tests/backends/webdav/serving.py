@@ -1,0 +1,45 @@
+"""Each server once for all tests of this process, and a folder of it for each storage."""
+
+import atexit
+import secrets
+from contextlib import ExitStack
+from functools import cache
+
+from backends.webdav.dialect import Dialect
+from backends.webdav.settings import webdav_settings
+from backends.webdav.storage import WebDavStorage
+from tests.backends.webdav.servers import SERVERS, Running
+
+_started = ExitStack()
+atexit.register(_started.close)
+_found: dict[str, Dialect] = {}
+
+
+@cache
+def running(name: str) -> Running:
+    """The server of that name, started at the first call."""
+    return _started.enter_context(SERVERS[name]())
+
+
+def webdav_storage(name: str) -> WebDavStorage:
+    """A storage, not yet opened, in a new folder of the server of that name.
+
+    The first one finds the server out, as in ``test_dialects.py`` each does.
+    """
+    return _Remembering(name)
+
+
+class _Remembering(WebDavStorage):
+    def __init__(self, name: str) -> None:
+        settings = {
+            "endpoint": running(name).url,
+            "prefix": f"test {secrets.token_hex(8)}/ü",
+            "allow_private": True,
+        }
+        super().__init__(webdav_settings(settings), dialect=_found.get(name))
+        self._name = name
+
+    async def open(self) -> None:
+        await super().open()
+        if self.dialect is not None:
+            _found[self._name] = self.dialect

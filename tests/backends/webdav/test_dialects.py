@@ -1,0 +1,172 @@
+"""What each server is found out to do: the rows of docs/storages-webdav.md, held against the servers."""
+
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from backends.interface import Can
+from backends.webdav.dialect import Destination, Dialect, Kind, Validator, kind_of
+from backends.webdav.settings import webdav_settings
+from backends.webdav.storage import WebDavStorage
+from tests.backends.making import body, drained
+from tests.backends.webdav.serving import running
+
+APACHE = Dialect(
+    kind=Kind.APACHE,
+    base="/",
+    destination=Destination.URL,
+    creates=True,
+    copies=True,
+    validator=Validator.WEAK,
+    renames=True,
+    at_once=True,
+    properties=True,
+    ranges=True,
+    if_match=True,
+    spares_folders=True,
+    hides_dots=False,
+    folds=False,
+    lost=frozenset({".dav"}),
+)
+SEEN = {
+    "apache": APACHE,
+    "lighttpd": replace(
+        APACHE,
+        kind=Kind.LIGHTTPD,
+        validator=Validator.STRONG,
+        if_match=False,
+        lost=frozenset(),
+    ),
+    "nginx": replace(
+        APACHE,
+        kind=Kind.NGINX,
+        validator=Validator.MODIFIED,
+        at_once=False,
+        properties=False,
+        hides_dots=True,
+        lost=frozenset(),
+    ),
+    "rclone": replace(
+        APACHE,
+        kind=Kind.GENERIC,
+        validator=Validator.STRONG,
+        properties=False,
+        spares_folders=False,
+        lost=frozenset(),
+    ),
+    "sabre": replace(
+        APACHE,
+        kind=Kind.SABRE,
+        validator=Validator.MODIFIED,
+        renames=False,
+        at_once=False,
+        properties=False,
+        spares_folders=False,
+        lost=frozenset({"0"}),
+    ),
+    "wsgidav": replace(
+        APACHE,
+        kind=Kind.WSGIDAV,
+        validator=Validator.STRONG,
+        cannot=frozenset(";?"),
+        lost=frozenset(),
+    ),
+}
+ALWAYS = Can.TREE | Can.COPY
+MOVES = ALWAYS | Can.CREATE | Can.MOVE | Can.DESCRIBE
+DECLARED = {
+    "apache": MOVES | Can.UNIQUE,
+    "lighttpd": MOVES | Can.UNIQUE,
+    "nginx": MOVES,
+    "rclone": MOVES,
+    "sabre": ALWAYS,
+    "wsgidav": MOVES | Can.UNIQUE,
+}
+# Whether ETags of one second differ is for these a matter of the machine: a tick of its clock, or
+# the number of a file that was free again. They have properties, so nothing depends on it.
+BY_CHANCE = {"apache", "lighttpd", "wsgidav", "rclone"}
+
+
+def opened(name: str, prefix: str) -> WebDavStorage:
+    return WebDavStorage(
+        webdav_settings({"endpoint": running(name).url, "prefix": prefix, "allow_private": True})
+    )
+
+
+@pytest.mark.parametrize("name", sorted(SEEN))
+async def test_a_server_is_found_out(name: str) -> None:
+    storage = opened(name, "found out")
+    await storage.open()
+    try:
+        found = storage.dialect
+        assert found is not None
+        if name in BY_CHANCE:
+            found = replace(found, at_once=SEEN[name].at_once)
+        assert found == SEEN[name]
+        assert storage.can == DECLARED[name]
+        text = str(found)
+        assert text.startswith(found.kind.value)
+        assert ("yes keeps properties" in text) == found.properties
+        assert ("names cannot hold ; ?" in text) == (name == "wsgidav")
+    finally:
+        await storage.aclose()
+    left = {path.name for path in (running(name).root / "found out/.s3front").iterdir()}
+    assert {name for name in left if not name.startswith(".")} == {"incoming"}
+
+
+@pytest.mark.parametrize("name", sorted(SEEN))
+async def test_files_are_plain_files_and_those_of_others_are_seen(name: str) -> None:
+    storage = opened(name, "plain")
+    await storage.open()
+    try:
+        await storage.write("b/d/k", body(b"data"), size=4)
+        root = running(name).root / "plain"
+        assert (root / "b/d/k").read_bytes() == b"data"
+        url = f"{running(name).url}/plain/b/d/theirs"
+        async with aiohttp.ClientSession() as other, other.put(url, data=b"more data") as answer:
+            assert answer.status == 201
+        stored = await storage.stat("b/d/theirs")
+        assert (stored.fingerprint.size, stored.description) == (9, None)
+        content = await storage.read("b/d/theirs", only_if=stored.fingerprint)
+        assert await drained(content) == b"more data"
+        assert [stored.path async for stored in storage.list()] == ["b/d/k", "b/d/theirs"]
+    finally:
+        await storage.aclose()
+
+
+@pytest.mark.parametrize("name", sorted(SEEN))
+async def test_a_folder_is_never_deleted(name: str) -> None:
+    storage = opened(name, "folders")
+    await storage.open()
+    try:
+        await storage.write("b/d/k", body(b"data"), size=4)
+        root = running(name).root / "folders"
+        (root / "b/empty").mkdir()
+        for path in ("b", "b/d", "b/empty"):
+            await storage.delete(path)
+        await storage.delete("b/d/k")
+        assert (root / "b/d").is_dir()
+        assert (root / "b/empty").is_dir()
+        assert not (root / "b/d/k").exists()
+    finally:
+        await storage.aclose()
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ({"DAV": "1, 3, extended-mkcol, nextcloud-checksum-update"}, Kind.NEXTCLOUD),
+        ({"DAV": "1, 3, oc-resource-sharing, nc-paginate"}, Kind.NEXTCLOUD),
+        ({"DAV": "1, 3, oc-resource-sharing", "Server": "Apache"}, Kind.OWNCLOUD),
+        ({"X-Sabre-Version": "1.8.12", "Server": "Apache"}, Kind.SABRE),
+        ({"Server": "Apache/2.4.71 (Debian)"}, Kind.APACHE),
+        ({"Server": "nginx/1.22.1"}, Kind.NGINX),
+        ({"Server": "lighttpd/1.4.69"}, Kind.LIGHTTPD),
+        ({"Server": "WsgiDAV/4.4.0 Cheroot/11"}, Kind.WSGIDAV),
+        ({"Server": "rclone/v1.75"}, Kind.RCLONE),
+        ({}, Kind.GENERIC),
+    ],
+)
+def test_who_a_server_says_it_is(headers: dict[str, str], kind: Kind) -> None:
+    assert kind_of(headers) is kind
