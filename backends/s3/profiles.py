@@ -4,7 +4,6 @@
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 _MIB = 1024**2
@@ -57,7 +56,7 @@ def _hosts(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-PROFILES: Mapping[str, Profile] = {
+PROFILES: dict[str, Profile] = {
     "aws": Profile(
         hosts=_hosts(
             r"s3(?:[.-](?:dualstack\.|fips\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]+))?"

@@ -51,5 +51,5 @@ async def check_nothing_is_left(services: Services) -> None:
             open_parts.add(parts)
     assert await held(services) == await known(services) | of_uploads
     storage = services.storages[services.default_storage]
-    assert isinstance(storage, RemoteMemoryStorage)
-    assert set(storage._uploads) == open_parts
+    if isinstance(storage, RemoteMemoryStorage):  # a service is asked in no such way
+        assert set(storage._uploads) == open_parts

@@ -1,7 +1,7 @@
 """The reference model and the live server, side by side, on every storage."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from backends import remote_memory
 from backends.interface import Can
+from backends.s3.profiles import PROFILES
 from gateway.service import completing
+from tests.backends.s3.moto_server import moto_settings
 from tests.live.left import check_nothing_is_left
 from tests.live.server import Live, running
 from tests.model import nasty
@@ -23,9 +25,16 @@ from tests.seeds import seed
 EXAMPLES = int(os.environ.get("S3FRONT_TEST_EXAMPLES", "500"))
 """Of the long form; each has up to 60 steps."""
 
-STORAGES: dict[str, dict[str, Any]] = {
+
+def _s3() -> dict[str, Any]:
+    given = moto_settings(profile="aws", address_style="path", prefix="shared")
+    return {"storages": {"main": {"type": "s3", **given}}}
+
+
+STORAGES: dict[str, dict[str, Any] | Callable[[], dict[str, Any]]] = {
     "memory": {"storages": {"main": {"type": "memory"}}},
     "memory as S3": {"storages": {"main": {"type": "memory", "like": "s3"}}},
+    "S3": _s3,
     "memory as WebDAV": {"storages": {"main": {"type": "memory", "like": "webdav"}}},
     "local relaxed": {"durability": "relaxed"},
     "local full": {"durability": "full"},
@@ -42,7 +51,9 @@ def live(
     monkeypatch.setattr(
         remote_memory, "S3_LIMITS", replace(remote_memory.S3_LIMITS, min_part=nasty.MIN_PART)
     )
-    with running(tmp_path, **STORAGES[request.param]) as live:
+    monkeypatch.setitem(PROFILES, "generic", replace(PROFILES["generic"], min_part=nasty.MIN_PART))
+    flags = STORAGES[request.param]
+    with running(tmp_path, **(flags() if callable(flags) else flags)) as live:
         yield live
 
 

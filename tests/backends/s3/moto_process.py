@@ -9,6 +9,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3 import models
 from moto.s3.exceptions import NoSuchUpload
 from moto.s3.models import FakeKey, S3Backend
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -45,7 +46,9 @@ def _end_with_input() -> None:
 
 
 def _mend() -> None:
-    """What moto answers with an internal error, a service answers with NoSuchUpload."""
+    """Small parts for whoever wants them. And what moto answers with an internal error, a service
+    answers with NoSuchUpload."""
+    vars(models)["S3_UPLOAD_PART_MIN_SIZE"] = 1000
     for name in ("upload_part", "upload_part_copy", "complete_multipart_upload"):
         setattr(S3Backend, name, _refusing_unknown_uploads(getattr(S3Backend, name)))
 
