@@ -74,6 +74,7 @@ class Rebuild:
 
     async def run(self) -> Outcome:
         """Raises MostAreMissing, StorageError, CatalogError; then the draft is good for nothing."""
+        self._draft.forget_remote()
         self._check_rows()
         folders = {name: set(one.folders()) for name, one in self._storages.items()}
         for name in sorted(folders, key=lambda name: name != self._home):
@@ -243,6 +244,11 @@ class Rebuild:
     def _check_uploads(self) -> None:
         ids = {bucket.id for bucket in self._buckets.values()}
         for upload in self._draft.uploads():
+            if upload.storage not in self._storages:
+                # It may have become an object since, under the path that was its own.
+                self._draft.drop_upload(upload.id)
+                self.outcome.uploads_dropped += 1
+                continue
             parts = self._draft.parts(upload)
             left = len(parts)
             for part in parts:

@@ -6,6 +6,9 @@ natural one if nobody owns it and nothing is there, in one of these ways, else t
 - CREATE: written there, unless something is there by then;
 - ASIDE: written to the shadow path and moved, unless something is there by then;
 - LOOK: written there if nothing was there before (what comes in between is replaced).
+
+A body that was too long to be kept, and is refused there after all, is to be sent again: the process
+remembers where.
 """
 
 import asyncio
@@ -38,13 +41,11 @@ class Way(Enum):
 
 
 def way_of(storage: Storage) -> Way:
-    """The safest that the storage can. Where a folder or a file may be in the way, which only a
-    write finds out, the bytes must be somewhere already."""
+    """The safest that the storage can. Where a folder or a file of others may be in the way, which
+    only a write finds out, the bytes had better be somewhere already."""
     can = storage.can
     if Can.MOVE in can and (Can.TREE in can or Can.CREATE not in can):
         return Way.ASIDE
-    if Can.TREE in can:
-        return Way.NEVER
     return Way.CREATE if Can.CREATE in can else Way.LOOK
 
 
@@ -161,8 +162,11 @@ class RemoteArriving:
         try:
             return await self._sending.finish()
         except (Exists, NameRefused) as error:
-            if self._kept is None or not self._owned().natural:
-                raise Unavailable(f"something else has come to be there: {error}") from error
+            if not self._owned().natural:
+                raise
+            if self._kept is None:
+                self._services.refused.add(self._owned().path)
+                raise Unavailable(f"{error}: when it is tried again, it goes elsewhere") from error
         await self._own_shadow()
         self._sending = self._begun()
         for piece in self._kept:
@@ -172,9 +176,11 @@ class RemoteArriving:
     async def _own(self) -> None:
         """Own a path, and be as certain as need be that nothing is there."""
         target, way = self._target, self._way
-        natural = (
-            None if way is Way.NEVER else self._storage.natural(target.bucket.name, target.key)
-        )
+        natural = None
+        if way is not Way.NEVER:
+            natural = self._storage.natural(target.bucket.name, target.key)
+            if natural in self._services.refused:
+                natural = None
         intent = await self._intend(target.name, natural)
         looks = way is Way.LOOK or (way is Way.CREATE and self._kept is None)
         if looks and intent.natural and await is_taken(self._storage, intent.path):

@@ -58,6 +58,24 @@ class Links:
     direct: Collection[str] = frozenset()
 
 
+class Refused:
+    """Some paths: as many as are easily kept."""
+
+    _MOST = 1_024
+
+    def __init__(self) -> None:
+        self._paths: dict[str, None] = {}
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._paths
+
+    def add(self, path: str) -> None:
+        """In place of the oldest if there are too many."""
+        if len(self._paths) >= self._MOST:
+            del self._paths[next(iter(self._paths))]
+        self._paths[path] = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """What lives as long as the process. Time and randomness are given, not taken."""
@@ -76,6 +94,8 @@ class Services:
     """Removes bytes from storages that cannot do so inside a commit."""
     homing: Homing
     """Brings objects back under their own names there."""
+    refused: Refused = field(default_factory=Refused)
+    """Natural paths that storages have refused lately, though nobody owned them."""
     completing: set[str] = field(default_factory=set)
     """Uploads that requests of this process are completing now."""
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Self
 
-from backends.errors import Damaged, NotFound
+from backends.errors import Damaged, Exists, NameRefused, NotFound
 from backends.interface import Can, Content, Fingerprint, Storage, Stored
 from gateway.catalog.errors import CatalogError, CatalogUnavailable, NoSuchUpload
 from gateway.catalog.intents import Intent
@@ -141,6 +141,8 @@ async def _start_parts(context: Context, bucket: Bucket, storage: Storage, uploa
     natural = None
     if way_of(storage) in {Way.CREATE, Way.LOOK}:
         natural = storage.natural(bucket.name, upload.key)
+    if natural in services.refused:
+        natural = None
     wanted = Intent(
         name=name,
         process=services.process,
@@ -240,6 +242,10 @@ async def _put_together(
     except Damaged:
         # Two attempts at a part met, and the storage has the other one.
         raise S3Error("InvalidPart", UploadId=upload.id) from None
+    except (Exists, NameRefused):
+        # Somebody put something there meanwhile. A new upload goes elsewhere.
+        context.services.refused.add(path)
+        raise S3Error("OperationAborted") from None
     if stored.fingerprint.size != facts.size:
         raise Damaged(f"{path!r} has not the size of its parts")
     return stored

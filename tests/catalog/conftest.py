@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from backends.interface import Can
 from gateway.catalog.interface import Catalog
 from gateway.catalog.placing import Placing
 from gateway.catalog.records import Bucket
@@ -37,7 +38,14 @@ def make(
     request: pytest.FixtureRequest, tmp_path: Path, shelf: Shelf, folding: Shelf
 ) -> Callable[[], Catalog]:
     """Makes a catalog that is not open yet; each time another one of the same data."""
-    return lambda: MAKE[request.param](tmp_path, {"disk": shelf, "folding": folding})
+    placings = {
+        "disk": shelf,
+        "folding": folding,
+        "cloud": Shelf(can=Can.CREATE),
+        "folding cloud": Shelf(can=Can.CREATE, fold=str.casefold),
+        "tree cloud": Shelf(can=Can.CREATE | Can.TREE),
+    }
+    return lambda: MAKE[request.param](tmp_path, placings)
 
 
 @pytest.fixture

@@ -161,6 +161,35 @@ def test_a_migration_that_fails_changes_nothing(
     writer.close()
 
 
+@pytest.fixture
+def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of schema 3 with an upload."""
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "STEPS", schema.STEPS[:3])
+        patch.setattr(schema, "VERSION", 3)
+        writer = connection.open_writer(tmp_path / "catalog.db", durable=False)
+        schema.migrate(writer)
+    writer.execute(
+        "INSERT INTO buckets(name, created_ns, region, storage) VALUES('bucket', 1, 'r', 'disk');"
+        "INSERT INTO uploads VALUES('id', 1, x'6b', 1, 'disk', 'STANDARD', NULL, NULL, NULL, NULL,"
+        " 5, 0);"
+        "INSERT INTO parts VALUES('id', 1, 'attempt', 5, 'etag', 1, NULL, 0)"
+    )
+    writer.close()
+    return tmp_path / "catalog.db"
+
+
+async def test_rows_of_the_schema_before_are_read(older: Path) -> None:
+    catalog = SqliteCatalog(older, placings={}, durable=False)
+    await catalog.open()
+    bucket = await catalog.bucket("bucket")
+    upload = await catalog.upload(bucket, "k", "id")
+    assert (upload.part_size, upload.path, upload.parts) == (5, None, None)
+    [part] = await catalog.parts("id")
+    assert (part.offset, part.tag) == (0, None)
+    await catalog.aclose()
+
+
 def plan(writer: apsw.Connection, statement: str) -> str:
     bindings = tuple([1] * statement.count("?"))
     rows = writer.execute(f"EXPLAIN QUERY PLAN {statement}", bindings).fetchall()
@@ -171,6 +200,7 @@ def test_no_statement_of_the_data_path_scans_or_sorts(tmp_path: Path) -> None:
     from gateway.catalog.sqlite import (  # noqa: PLC0415
         adopting,
         digests,
+        intents,
         listing,
         missing,
         objects,
@@ -191,6 +221,10 @@ def test_no_statement_of_the_data_path_scans_or_sorts(tmp_path: Path) -> None:
         uploads._IN_ORDER,
         uploads._BY_AGE,
         parts._PAGE,
+        intents._PAGE,
+        "SELECT claim FROM remote_paths WHERE name = ?",
+        "SELECT claim FROM remote_paths WHERE upload_id = ? AND state = 'uploading'",
+        "SELECT 1 FROM remote_paths WHERE storage = ? AND claim > ? AND claim < ?",
         "SELECT bucket_id, key FROM objects WHERE storage = ? AND claim = ?",
         "SELECT state FROM locations WHERE storage = ? AND claim = ?",
         "SELECT id FROM uploads WHERE bucket_id = ? LIMIT ?",

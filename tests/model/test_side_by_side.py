@@ -16,10 +16,10 @@ from backends.interface import Can
 from backends.s3.profiles import PROFILES
 from gateway.service import completing
 from tests.backends.s3.moto_server import moto_settings
-from tests.live.left import check_nothing_is_left
 from tests.live.server import Live, running
 from tests.model import nasty
 from tests.model.machine import SideBySide
+from tests.remote.left import check_nothing_is_left
 from tests.seeds import seed
 
 EXAMPLES = int(os.environ.get("S3FRONT_TEST_EXAMPLES", "500"))

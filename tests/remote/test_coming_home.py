@@ -13,9 +13,9 @@ from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS
 from gateway.server import build
 from gateway.service import homing
 from tests.backends.making import body
-from tests.live.failing_storage import FailingStorage, Fault
-from tests.live.left import check_nothing_is_left, held, known
 from tests.live.server import Live, running
+from tests.remote.failing_storage import FailingStorage, Fault
+from tests.remote.left import check_nothing_is_left, held, known
 
 OLD, NEW = b"old", b"the new bytes"
 KINDS: dict[str, tuple[Can, Limits]] = {

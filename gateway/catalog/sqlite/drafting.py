@@ -172,6 +172,11 @@ class Draft:
         for table in ("buckets", "missing"):
             self._change(f"UPDATE {table} SET storage = ?", (storage,))  # noqa: S608 - constants
 
+    def forget_remote(self) -> None:
+        """Of paths that were being written or removed on storages behind a network nothing is known any
+        more: since then they may have become an object's."""
+        self._change("DELETE FROM remote_paths", ())
+
     # Uploads
 
     def uploads(self) -> Sequence[Upload]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from apsw import Connection
 
-from backends.interface import Fingerprint
+from backends.interface import Can, Fingerprint
 from gateway.catalog.errors import CatalogUnavailable
 from gateway.catalog.intents import Intent, Removal, Removed, Written
 from gateway.catalog.placing import Placing, shadow_path
@@ -69,7 +69,41 @@ def _is_free(
         "AND path IS NULL LIMIT 1",
         (storage, claim, bucket.id, key.encode()),
     )
-    return owned is None
+    if owned is not None:
+        return False
+    return Can.TREE not in placing.can or not _in_the_way(
+        transaction, placing, bucket, key, storage
+    )
+
+
+def _in_the_way(
+    transaction: Transaction, placing: Placing, bucket: Bucket, key: str, storage: str
+) -> bool:
+    """Whether a path of ours lies above or below: a file would have to be a folder.
+
+    Only those that are easily found: what is missed, or is somebody else's, the storage refuses.
+    """
+    parts = key.split("/")
+    for above in ("/".join(parts[:n]) for n in range(1, len(parts))):
+        claim = placing.claim(f"{bucket.name}/{above}")
+        if transaction.row(
+            "SELECT 1 FROM remote_paths WHERE storage = ?1 AND claim = ?2 "
+            "UNION ALL SELECT 1 FROM objects WHERE bucket_id = ?3 AND key = ?4 AND storage = ?1 "
+            "AND path IS NULL LIMIT 1",
+            (storage, claim, bucket.id, above.encode()),
+        ):
+            return True
+    below = f"{key}/".encode(), f"{key}0".encode()
+    claims = placing.claim(f"{bucket.name}/{key}/"), placing.claim(f"{bucket.name}/{key}0")
+    return (
+        transaction.row(
+            "SELECT 1 FROM remote_paths WHERE storage = ?1 AND claim > ?2 AND claim < ?3 "
+            "UNION ALL SELECT 1 FROM (SELECT storage, path FROM objects WHERE bucket_id = ?4 "
+            "AND key > ?5 AND key < ?6 LIMIT 100) WHERE storage = ?1 AND path IS NULL LIMIT 1",
+            (storage, *claims, bucket.id, *below),
+        )
+        is not None
+    )
 
 
 def become(transaction: Transaction, location: Location, name: str) -> str | None:

@@ -22,16 +22,16 @@ from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS
 from gateway.server import build
 from gateway.service import completing, homing
 from tests.live.client import Client, quoted
-from tests.live.failing_storage import FailingStorage, Fault
-from tests.live.left import check_nothing_is_left
 from tests.live.server import Live, running
+from tests.remote.failing_storage import FailingStorage, Fault
+from tests.remote.left import check_nothing_is_left
 from tests.seeds import seed
 
 _MIN_PART = 1_000
 KINDS: dict[str, tuple[Can, Limits]] = {
     "s3": (AS_S3, replace(S3_LIMITS, min_part=_MIN_PART)),
     "webdav": (AS_WEBDAV, Limits()),
-    "least": (Can.CREATE, Limits()),
+    "a tree that creates": (Can.CREATE | Can.TREE | Can.OUTLIVE, Limits()),
 }
 _MOST_CALLS = 40
 _SMALL, _LARGE = 300, 1_500_000

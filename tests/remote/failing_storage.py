@@ -36,7 +36,7 @@ ERRORS: dict[Fault, StorageError] = {
 
 
 class FailingStorage(RemoteMemoryStorage):
-    """Fails at call number ``at`` from ``arm`` on; ``made`` counts."""
+    """Fails at call number ``at`` from ``arm`` on, of one verb if that is given; ``made`` tells them."""
 
     def __init__(self, can: Can, limits: Limits) -> None:
         super().__init__(can, limits)
@@ -46,14 +46,15 @@ class FailingStorage(RemoteMemoryStorage):
         self.failed: str | None = None
         self._fault = Fault.NONE
         self._at = 0
+        self._verb: str | None = None
         self._late: list[Callable[[], Awaitable[object]]] = []
         self._released = asyncio.Event()
 
-    async def arm(self, fault: Fault, at: int) -> None:
+    async def arm(self, fault: Fault, at: int, *, verb: str | None = None) -> None:
         self.made.clear()
         self.hit.clear()
         self._released = asyncio.Event()
-        self._fault, self._at, self.failed = fault, at, None
+        self._fault, self._at, self._verb, self.failed = fault, at, verb, None
 
     async def disarm(self) -> None:
         """Nothing fails any more; what hangs fails now."""
@@ -72,7 +73,9 @@ class FailingStorage(RemoteMemoryStorage):
 
     async def _call(self, verb: str, do: Callable[[], Awaitable[T]]) -> T:
         self.made.append(verb)
-        fault = self._fault if len(self.made) == self._at else Fault.NONE
+        number = len(self.made) if self._verb is None else self.made.count(verb)
+        meant = number == self._at and self._verb in {None, verb}
+        fault = self._fault if meant else Fault.NONE
         if fault is Fault.NONE:
             return await do()
         self.failed = verb

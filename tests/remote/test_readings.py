@@ -1,0 +1,145 @@
+"""Readings of what is replaced meanwhile, on storages where they do not outlive that."""
+
+import asyncio
+import contextlib
+import http.client
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from backends.interface import Can, Content, Fingerprint, Limits
+from backends.remote_memory import AS_S3
+from tests.live.client import Client
+from tests.live.server import Live
+from tests.remote.conftest import Serve
+from tests.remote.failing_storage import FailingStorage
+
+LARGE = 24 * 1024**2
+
+
+class Interposing(FailingStorage):
+    """Something happens between a reading and its first byte."""
+
+    between: Callable[[], object] | None = None
+
+    async def read(
+        self,
+        path: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        only_if: Fingerprint | None = None,
+    ) -> Content:
+        content = await super().read(path, first=first, last=last, only_if=only_if)
+        between, self.between = self.between, None
+        if between is not None:
+            await asyncio.to_thread(between)
+        return content
+
+
+@pytest.fixture
+def storage() -> Interposing:
+    return Interposing(AS_S3, Limits())
+
+
+@pytest.fixture
+def live(serve: Serve, storage: Interposing) -> Live:
+    return serve(storage)
+
+
+def replaced(live: Live, data: bytes) -> None:
+    """The object is overwritten, and what it was is removed."""
+    assert live.client.put("bucket", "key", data).status == 200
+    live.run(live.services.remover.settled())
+
+
+def test_what_is_replaced_before_the_first_byte_is_looked_up_again(
+    live: Live, storage: Interposing
+) -> None:
+    client = live.client
+    client.put("bucket", "key", b"old")
+    storage.between = lambda: replaced(live, b"new bytes")
+    got = client.get("bucket", "key")
+    assert (got.status, got.body) == (200, b"new bytes")
+    storage.between = lambda: replaced(live, b"others, again")
+    got = client.get("bucket", "key", range="bytes=0-5")
+    assert (got.status, got.body) == (206, b"others")
+    assert got.headers["content-range"] == "bytes 0-5/13"
+
+
+def test_what_is_deleted_before_the_first_byte_is_not_found(
+    live: Live, storage: Interposing
+) -> None:
+    def delete() -> None:
+        live.client.delete("bucket", "key")
+        live.run(live.services.remover.settled())
+
+    live.client.put("bucket", "key", b"old")
+    storage.between = delete
+    assert live.client.get("bucket", "key").code == "NoSuchKey"
+
+
+def test_what_is_copied_is_one_version_though_it_is_replaced(
+    live: Live, storage: Interposing
+) -> None:
+    client = live.client
+    for headers in ({}, {"x-amz-checksum-algorithm": "SHA256"}):
+        client.put("bucket", "key", b"old")
+        storage.between = lambda: replaced(live, b"new bytes")
+        copied = client.request(
+            "PUT", "/bucket/copy", headers={"x-amz-copy-source": "/bucket/key", **headers}
+        )
+        assert copied.status == 200, copied
+        assert client.get("bucket", "copy").body == b"new bytes"
+        assert client.get("bucket", "copy").headers["etag"] == copied.text("ETag")
+
+
+def test_a_part_is_copied_of_one_version(live: Live, storage: Interposing) -> None:
+    client = live.client
+    client.put("bucket", "key", b"old")
+    upload = client.start_upload("bucket", "copy")
+    storage.between = lambda: replaced(live, b"new bytes")
+    copied = client.request(
+        "PUT",
+        "/bucket/copy",
+        f"partNumber=1&uploadId={upload}",
+        headers={"x-amz-copy-source": "/bucket/key"},
+    )
+    etag = copied.text("ETag") or ""
+    assert client.complete("bucket", "copy", upload, [(1, etag)]).status == 200
+    assert client.get("bucket", "copy").body == b"new bytes"
+
+
+@contextlib.contextmanager
+def opened(client: Client) -> Iterator[http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    headers = client.headers("GET", "/bucket/key", payload_hash=empty)
+    connection.request("GET", "/bucket/key", headers=headers)
+    try:
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+def test_what_is_replaced_later_cuts_the_answer_short(live: Live) -> None:
+    old = b"".join(b"%07d\n" % number for number in range(LARGE // 8))
+    live.client.put("bucket", "key", old)
+    with opened(live.client) as answer:
+        assert (answer.status, answer.getheader("content-length")) == (200, str(LARGE))
+        begun = answer.read(100_000)
+        replaced(live, b"x" * LARGE)
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)) as cut:
+            answer.read()
+    rest = cut.value.partial if isinstance(cut.value, http.client.IncompleteRead) else b""
+    assert old.startswith(begun + rest)
+
+
+def test_a_reading_that_outlives_is_read_to_its_end(serve: Serve) -> None:
+    live = serve(FailingStorage(AS_S3 | Can.OUTLIVE, Limits()))
+    old = b"old\n" * (LARGE // 4)
+    live.client.put("bucket", "key", old)
+    with opened(live.client) as answer:
+        begun = answer.read(100_000)
+        replaced(live, b"x" * LARGE)
+        assert begun + answer.read() == old
