@@ -9,6 +9,7 @@ import pytest
 from backends.interface import Can, Limits, Storage
 from backends.remote_memory import AS_S3, AS_WEBDAV
 from gateway.server import build
+from gateway.service import homing
 from tests.live.server import Live, running
 from tests.remote.failing_storage import FailingStorage
 
@@ -29,6 +30,7 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
         def start(storage: Storage) -> Live:
             monkeypatch.setattr(build, "storages_of", lambda _: {"main": storage})
+            monkeypatch.setattr(homing, "REST_S", 3600)
             storages = {"main": {"type": "memory"}}
             live = servers.enter_context(running(tmp_path, durability="relaxed", storages=storages))
             live.client.make_bucket("bucket")

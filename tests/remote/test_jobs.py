@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.interface import Limits
+from backends.interface import Can, Limits
 from backends.remote_memory import AS_S3
 from gateway.catalog.sqlite.drafting import Draft
 from gateway.jobs import janitor, leavings, scrub
@@ -19,7 +19,7 @@ from tests.backends.making import body, bytes_at
 from tests.live.server import Live
 from tests.remote.conftest import Serve
 from tests.remote.failing_storage import FailingStorage, Fault
-from tests.remote.left import check_nothing_is_left, held, known
+from tests.remote.left import check_nothing_is_left, held, known, swept
 
 
 @pytest.fixture
@@ -94,7 +94,9 @@ def test_what_a_dead_worker_was_writing_is_cleared_away(
         live.run(storage.disarm())
         assert put.result().status == 503
     assert live.run(services.catalog.writers()) == []
-    live.run(check_nothing_is_left(services))
+    live.run(swept(services))
+    if storage.can & (Can.CREATE | Can.MOVE):  # else the path is never used again
+        live.run(check_nothing_is_left(services))
     assert live.run(held(services)) == before
     assert live.client.put("bucket", "key", b"told").status == 200
 
