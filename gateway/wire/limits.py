@@ -27,7 +27,7 @@ class Limits:
     """An answer of which nothing is taken for so long is cut off."""
     min_rate: int = 256
     """Bytes a second, beyond the times above; 0: no such bound."""
-    receive_buffer: int = 128 * 1024
+    receive_buffer: int = 16 * 1024
     """A connection's unread body is held back beyond twice this."""
     linger_s: float = 5.0
     """How long an unread body is drained after an early answer, so that the client can read it."""
