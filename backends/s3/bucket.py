@@ -38,6 +38,8 @@ class Bucket:
         self._ahead = timedelta()
         """How far the service's clock is ahead of ours."""
         self._seen_at: float | None = None
+        self.clock_ahead: timedelta | None = None
+        """How far the service's clock was ahead of ours in the last answer; None if it did not say."""
 
     async def send(
         self,
@@ -70,6 +72,7 @@ class Bucket:
                 size=size,
                 answer_s=self._client.timeouts.answer_s + extra_s,
             )
+            self.clock_ahead = clock_ahead(answer.headers, self._now())
             if answer.status < 300:
                 self._seen_at = asyncio.get_running_loop().time()
                 return answer
@@ -155,11 +158,11 @@ class Bucket:
             self._region = region
             return True
         if answer.status == 403 and (said.code in SKEWED or not said.code):
-            return self._learn_the_time(answer)
+            return self._learn_the_time()
         return False
 
-    def _learn_the_time(self, answer: Answer) -> bool:
-        ahead = clock_ahead(answer.headers, self._now())
+    def _learn_the_time(self) -> bool:
+        ahead = self.clock_ahead
         if ahead is None or abs(ahead - self._ahead) < MAX_SKEW:
             return False
         self._ahead = ahead

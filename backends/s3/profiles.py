@@ -24,7 +24,7 @@ class Profile:
     """Whether the settings may say otherwise."""
     creates: bool = False
     """Honours ``If-None-Match: *`` where an object is put, and where its parts are completed."""
-    copies_if: bool = True
+    copies_if: bool = False
     """Honours ``x-amz-copy-source-if-match`` where an object is copied, and where a part is."""
     tree: bool = False
     """Holds nothing below a key that holds bytes."""
@@ -64,11 +64,13 @@ PROFILES: dict[str, Profile] = {
         ),
         path_style=False,
         creates=True,
+        copies_if=True,
     ),
     "r2": Profile(
         hosts=_hosts(r"[0-9a-f]+(?:\.[a-z]+)?\.r2\.cloudflarestorage\.com"),
         region="auto",
         creates=True,
+        copies_if=True,
     ),
     "b2": Profile(hosts=_hosts(r"s3\.(?P<region>[a-z0-9-]+)\.backblazeb2\.com")),
     "wasabi": Profile(hosts=_hosts(r"s3(?:\.(?P<region>[a-z0-9-]+))?\.wasabisys\.com")),
@@ -80,14 +82,12 @@ PROFILES: dict[str, Profile] = {
         region="cn-hangzhou",
         path_style=False,
         either_style=False,
-        copies_if=False,
     ),
     "cos": Profile(
         hosts=_hosts(r"cos\.(?P<region>[a-z0-9-]+)\.(?:myqcloud\.com|tencentcos\.cn)"),
         region="ap-guangzhou",
         path_style=False,
         list_version=1,
-        copies_if=False,
         max_key=850,
     ),
     "kodo": Profile(
@@ -95,18 +95,23 @@ PROFILES: dict[str, Profile] = {
         region="cn-east-1",
         encodes_listings=False,
         refuses=_NOT_IN_XML,
-        copies_if=False,
         max_write=1 * _GIB,
         max_copy=1 * _GIB,
     ),
     "minio": Profile(
         creates=True,
+        copies_if=True,
         # Trimmed before they are looked at; a name that marks a folder inside.
         refuses=re.compile(r"[ \t-\r]*\.\.?[ \t-\r]*|.*__XLDIR__", re.DOTALL),
         max_segment=255,
     ),
     "versitygw": Profile(
-        creates=True, tree=True, encodes_listings=False, refuses=_NOT_IN_XML, max_segment=255
+        creates=True,
+        copies_if=True,
+        tree=True,
+        encodes_listings=False,
+        refuses=_NOT_IN_XML,
+        max_segment=255,
     ),
     "generic": Profile(),
 }

@@ -94,6 +94,7 @@ _KINDS: Sequence[_Kind] = (
 )
 _REMEDIES: Mapping[str, str] = {
     "InvalidAccessKeyId": "there is no such access key: correct access_key",
+    "XAdminUserNotFound": "there is no such access key: correct access_key",
     "NotSignedUp": "the account is not signed up for the service",
     "SignatureDoesNotMatch": "the signature is wrong: correct secret_key",
     "AuthorizationHeaderMalformed": "the region is wrong: correct region",

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from backends import naming
@@ -70,12 +70,17 @@ class S3Storage(Storage):
             min_part=profile.min_part,
             max_description=min(longest(profile.metadata), MAX_DESCRIPTION),
         )
-        self._settings = settings
+        self.settings = settings
         self._client = Client(
             settings.origin, allow_private=settings.allow_private, timeouts=timeouts
         )
         self._bucket = Bucket(settings, client=self._client, now=now)
         self._now = now
+
+    @property
+    def clock_ahead(self) -> timedelta | None:
+        """How far the service's clock was ahead of ours in its last answer, if it said."""
+        return self._bucket.clock_ahead
 
     async def open(self) -> None:
         """Asks nothing of the service: one that cannot be reached now may be later."""
@@ -164,11 +169,11 @@ class S3Storage(Storage):
         self._client.check()
         if not _can_begin_a_path(prefix) or len(prefix.encode()) > self.limits.max_path:
             return
-        base = self._settings.prefix
+        base = self.settings.prefix
         reserved = f"{RESERVED}/"
         entries = listing.entries(
             self._bucket,
-            self._settings.profile,
+            self.settings.profile,
             prefix=f"{base}{prefix}",
             after=f"{base}{after}" if after else "",
             leave_out=None if prefix.startswith(reserved) else f"{base}{reserved}",
@@ -196,7 +201,7 @@ class S3Storage(Storage):
             self._check_create()
         key, source_key = self._key(path), self._key(source)
         headers = self._described(description)
-        profile = self._settings.profile
+        profile = self.settings.profile
         if create or only_if.size > profile.max_copy or not profile.copies_if:
             return await self._copy_in_parts(source, path, headers, only_if, create=create)
         if description is not None:
@@ -266,8 +271,8 @@ class S3Storage(Storage):
         if unknown:
             raise Unsupported(f"links whose answer says {', '.join(sorted(unknown))}")
         key = self._key(path)
-        if self._settings.url is not None and not answer_with:
-            return f"{self._settings.url}/{quoted_path(key.encode())}"
+        if self.settings.url is not None and not answer_with:
+            return f"{self.settings.url}/{quoted_path(key.encode())}"
         query = [(f"response-{name}", value) for name, value in sorted(answer_with.items())]
         return self._bucket.link(key, seconds=seconds, query=query)
 
@@ -276,13 +281,13 @@ class S3Storage(Storage):
 
     def natural(self, bucket: str, key: str) -> str | None:
         path = naming.natural(bucket, key, self.limits)
-        return path if path is not None and self._settings.profile.can_hold(path) else None
+        return path if path is not None and self.settings.profile.can_hold(path) else None
 
     def _key(self, path: str) -> str:
         naming.segments(path, self.limits)
-        if not self._settings.profile.can_hold(path):
+        if not self.settings.profile.can_hold(path):
             raise NameRefused(f"the service cannot hold this name: {path[:200]!r}")
-        return f"{self._settings.prefix}{path}"
+        return f"{self.settings.prefix}{path}"
 
     def _where(self, path: str) -> str:
         return self._bucket.where(self._key(path))
@@ -333,7 +338,7 @@ class S3Storage(Storage):
             self._key(path),
             headers,
             only_if=only_if,
-            size_of_parts=min(_PART, self._settings.profile.max_copy),
+            size_of_parts=min(_PART, self.settings.profile.max_copy),
             check=lambda: self._check_copied(source, only_if),
             create=create,
         )
@@ -348,7 +353,7 @@ class S3Storage(Storage):
 
     async def _check_copied(self, source: str, only_if: Fingerprint) -> None:
         """Where the service does not compare: that ``source`` is still what was to be copied."""
-        if not self._settings.profile.copies_if:
+        if not self.settings.profile.copies_if:
             await self._stat_if(source, only_if)
 
     async def _put(

@@ -27,10 +27,10 @@ class _End(Exception):
 
 
 class FaultyProxy:
-    """Each request takes the next of ``faults``; when there is none, it is passed on."""
+    """Each request takes the next of ``faults``; when there is none, or None, it is passed on."""
 
     def __init__(self, service: Origin) -> None:
-        self.faults: deque[Fault] = deque()
+        self.faults: deque[Fault | None] = deque()
         self.requests: list[str] = []
         """The request lines that came."""
         self._service = service

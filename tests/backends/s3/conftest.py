@@ -28,7 +28,7 @@ class Rig:
     proxy: FaultyProxy
     of: Fingerprint
 
-    def fail(self, *faults: Fault) -> None:
+    def fail(self, *faults: Fault | None) -> None:
         """What is to happen to the requests that come next."""
         self.proxy.requests.clear()
         self.proxy.faults.extend(faults)
@@ -38,7 +38,7 @@ class Rig:
 async def rig() -> AsyncIterator[Rig]:
     given = moto_settings()
     settings = read_settings(given)
-    profile = replace(settings.profile, creates=True)
+    profile = replace(settings.profile, creates=True, copies_if=True)
     settings = replace(settings, profile=profile)
     async with faulty_proxy(origin_of(given["endpoint"])) as (proxy, origin):
         storage = S3Storage(replace(settings, endpoint=origin), timeouts=TIMEOUTS)

@@ -51,6 +51,5 @@ def moto_settings(**others: object) -> dict[str, object]:
 def moto_storage(*, timeouts: Timeouts | None = None, **others: object) -> S3Storage:
     """A storage, not yet open, in a bucket of its own."""
     settings = read_settings(moto_settings(**others))
-    # moto compares no ETag of what it copies.
-    profile = replace(settings.profile, creates=True, copies_if=False)
+    profile = replace(settings.profile, creates=True)  # moto does, but compares no ETag in copying
     return S3Storage(replace(settings, profile=profile), timeouts=timeouts)

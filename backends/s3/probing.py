@@ -1,0 +1,260 @@
+"""Whether a storage works as its settings say: tried, and told in plain words with the remedy.
+
+What is tried is written below the reserved name, and removed.
+"""
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum
+
+from backends.errors import Damaged, Denied, Exists, NotFound, StorageError
+from backends.http.client import Timeouts
+from backends.interface import RESERVED, Content, Fingerprint
+from backends.naming import OWN
+from backends.s3.bucket import MAX_SKEW
+from backends.s3.settings import S3Settings
+from backends.s3.storage import S3Storage
+
+_BYTES = b"S3front tries what this storage can do.\n"
+_ABOUT = b"a description"
+_REACH = "reach the bucket, and list it"
+_NOBODY = Fingerprint(size=len(_BYTES), stamp="0" * 32)
+
+
+class Grade(Enum):
+    GOOD = "good"
+    NOTE = "note"
+    """It works, but something is worth knowing."""
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was tried. ``text`` says what to do where it is WRONG."""
+
+    grade: Grade
+    tried: str
+    text: str = ""
+
+
+async def probe(
+    settings: S3Settings,
+    *,
+    timeouts: Timeouts | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Sequence[Finding]:
+    """Try all that a storage needs. Ends early where nothing else could work. Never fails."""
+    storage = S3Storage(settings, timeouts=timeouts, now=now)
+    await storage.open()
+    try:
+        findings = [await _reached(storage)]
+        if findings[0].grade is Grade.WRONG:
+            other = await _other_style(settings, timeouts, now)
+            return [other] if other is not None else findings
+        findings.append(_clock(storage))
+        return [*findings, *await _Trial(storage).findings()]
+    finally:
+        await storage.aclose()
+
+
+def minimum_policy(settings: S3Settings) -> Mapping[str, object]:
+    """The policy of Amazon's IAM that lets a key do what S3front does, and no more."""
+    bucket = f"arn:aws:s3:::{settings.bucket}"
+    listing: dict[str, object] = {
+        "Effect": "Allow",
+        "Action": ["s3:ListBucket"],
+        "Resource": [bucket],
+    }
+    if settings.prefix:
+        listing["Condition"] = {"StringLike": {"s3:prefix": [f"{settings.prefix}*"]}}
+    objects = {
+        "Effect": "Allow",
+        "Action": [
+            *("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+            *("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+        ],
+        "Resource": [f"{bucket}/{settings.prefix}*"],
+    }
+    return {"Version": "2012-10-17", "Statement": [listing, objects]}
+
+
+async def _reached(storage: S3Storage) -> Finding:
+    found = await _try(_REACH, "s3:ListBucket", lambda: _first(storage, ""))
+    if found.grade is Grade.WRONG and not re.search("correct|set|permission", found.text):
+        return replace(found, text=f"{found.text}; is endpoint right, and is the service up?")
+    return found
+
+
+async def _other_style(
+    settings: S3Settings, timeouts: Timeouts | None, now: Callable[[], datetime]
+) -> Finding | None:
+    """A finding if the bucket is there, but only with its name in the other place."""
+    other = S3Storage(
+        replace(settings, path_style=not settings.path_style), timeouts=timeouts, now=now
+    )
+    await other.open()
+    try:
+        if (await _reached(other)).grade is Grade.WRONG:
+            return None
+    finally:
+        await other.aclose()
+    style = "virtual" if settings.path_style else "path"
+    return Finding(
+        grade=Grade.WRONG,
+        tried=_REACH,
+        text=f'the service wants the bucket named elsewhere: set address_style = "{style}"',
+    )
+
+
+def _clock(storage: S3Storage) -> Finding:
+    ahead = storage.clock_ahead
+    tried = "compare the clocks"
+    if ahead is None:
+        return Finding(grade=Grade.NOTE, tried=tried, text="the service does not tell its time")
+    off = round(abs(ahead.total_seconds()))
+    if abs(ahead) < MAX_SKEW / 5:
+        return Finding(grade=Grade.GOOD, tried=tried)
+    way = "behind" if ahead.total_seconds() > 0 else "ahead of"
+    text = f"this machine's clock is {off} s {way} the service's: set it"
+    return Finding(
+        grade=Grade.NOTE if abs(ahead) < MAX_SKEW else Grade.WRONG, tried=tried, text=text
+    )
+
+
+class _Trial:
+    """Two sentinels of its own in a storage."""
+
+    def __init__(self, storage: S3Storage) -> None:
+        self._storage = storage
+        name = f"{RESERVED}/{OWN}/probe/{secrets.token_hex(8)}"
+        self._path, self._copy = f"{name}/a", f"{name}/b"
+        self._of = _NOBODY
+
+    async def findings(self) -> Sequence[Finding]:
+        try:
+            written = await _try("write", "s3:PutObject", self._write)
+            if written.grade is Grade.WRONG:
+                return [written]
+            return [
+                written,
+                await _try("look at what was written", "s3:GetObject", self._stat),
+                await _try("read it", "s3:GetObject", self._read),
+                await _try("read a range of it", "s3:GetObject", self._read_range),
+                await _try("find it in a listing", "s3:ListBucket", self._list),
+                await self._create(),
+                await _try("copy it", "s3:GetObject and s3:PutObject", self._copied),
+                await _try("begin an upload in parts", "s3:PutObject", self._begin),
+                await _try("delete it", "s3:DeleteObject", self._delete),
+            ]
+        finally:
+            for path in (self._path, self._copy):
+                with suppress(StorageError):
+                    await self._storage.delete(path)
+
+    async def _write(self) -> None:
+        stored = await self._storage.write(
+            self._path, _once(_BYTES), size=len(_BYTES), description=_ABOUT
+        )
+        self._of = stored.fingerprint
+
+    async def _stat(self) -> None:
+        stored = await self._storage.stat(self._path)
+        if stored.fingerprint != self._of:
+            raise Damaged("another ETag or size than when it was written")
+        if stored.description != _ABOUT:
+            raise Damaged("the service does not keep user metadata")
+
+    async def _read(self) -> None:
+        content = await self._storage.read(self._path, only_if=self._of)
+        if await _drained(content) != _BYTES:
+            raise Damaged("other bytes than those that were written")
+
+    async def _read_range(self) -> None:
+        content = await self._storage.read(self._path, first=3, last=7, only_if=self._of)
+        if await _drained(content) != _BYTES[3:8]:
+            raise Damaged("other bytes than those of the range")
+
+    async def _list(self) -> None:
+        if await _first(self._storage, self._path) != self._path:
+            raise Damaged("what was written is not in the listing")
+
+    async def _create(self) -> Finding:
+        """What is there must not be replaced where that was promised."""
+        tried = "refuse to replace it"
+        settings = self._storage.settings
+        promised = settings.profile.creates
+        bold = S3Storage(replace(settings, profile=replace(settings.profile, creates=True)))
+        await bold.open()
+        try:
+            await bold.write(self._path, _once(_BYTES), size=len(_BYTES), create=True)
+        except Exists:
+            if promised:
+                return Finding(grade=Grade.GOOD, tried=tried)
+            text = 'it does, but that is not relied on: profile = "aws" would'
+        except StorageError as error:
+            text = str(error)
+        else:
+            text = "it does not: another writer's object of the same name may be replaced"
+        finally:
+            await bold.aclose()
+        if promised:
+            text = f'{text}; set profile = "generic", which does not rely on it'
+        return Finding(grade=Grade.WRONG if promised else Grade.NOTE, tried=tried, text=text)
+
+    async def _copied(self) -> None:
+        if self._storage.settings.profile.copies_if:
+            await self._refused_copy()
+        stored = await self._storage.copy(self._path, self._copy, only_if=self._of)
+        if await _drained(await self._storage.read(stored.path)) != _BYTES:
+            raise Damaged("the copy holds other bytes")
+
+    async def _refused_copy(self) -> None:
+        try:
+            await self._storage.copy(self._path, self._copy, only_if=_NOBODY)
+        except Damaged:
+            return
+        raise Damaged('it copies other bytes than are meant; set profile = "generic"')
+
+    async def _begin(self) -> None:
+        upload = await self._storage.begin_parts(self._copy)
+        await self._storage.abort_parts(self._copy, upload)
+
+    async def _delete(self) -> None:
+        for path in (self._path, self._copy):
+            await self._storage.delete(path)
+            with suppress(NotFound):
+                await self._storage.stat(path)
+                raise Damaged("what was deleted is still there; is the bucket versioned?")
+
+
+async def _try(tried: str, permission: str, act: Callable[[], Awaitable[object]]) -> Finding:
+    try:
+        await act()
+    except Denied as error:
+        needed = f" ({permission})" if "permission" in str(error) else ""
+        return Finding(grade=Grade.WRONG, tried=tried, text=f"{error}{needed}")
+    except StorageError as error:
+        return Finding(grade=Grade.WRONG, tried=tried, text=str(error))
+    return Finding(grade=Grade.GOOD, tried=tried)
+
+
+async def _first(storage: S3Storage, prefix: str) -> str | None:
+    async with aclosing(storage.list(prefix)) as listed:
+        async for stored in listed:
+            return stored.path
+    return None
+
+
+async def _drained(content: Content) -> bytes:
+    try:
+        return b"".join([piece async for piece in content.chunks()])
+    finally:
+        await content.aclose()
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
