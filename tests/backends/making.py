@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 
 from backends.interface import Can, Content, Fingerprint, Limits, Storage, Stored
+from backends.layers.limiting import Limiting
+from backends.layers.metering import Metering
+from backends.layers.prefixing import Prefixed
+from backends.layers.retrying import Retrying
+from backends.layers.timing import Timing
 from backends.local import opened, probing
 from backends.local.opening import open_components
 from backends.local.storage import LocalStorage
@@ -48,6 +53,27 @@ MAKE: dict[str, Make] = {
     "webdav-wsgidav": lambda _root, _patch: webdav_storage("wsgidav"),
 }
 
+
+def make_layered(can: Can, limits: Limits) -> Storage:
+    """All layers, as their package says they follow each other."""
+    inner = Prefixed(RemoteMemoryStorage(can, limits), "team/files")
+    return Metering(Retrying(Timing(Limiting(inner))), lambda _verb, _seconds, _outcome: None)
+
+
+def over_memory(layer: Callable[[Storage], Storage]) -> Make:
+    """One layer alone."""
+    return lambda _root, _patch: layer(RemoteMemoryStorage(AS_S3, S3_LIMITS))
+
+
+MAKE |= {
+    "layers-as-s3": lambda _root, _patch: make_layered(AS_S3, S3_LIMITS),
+    "layers-as-webdav": lambda _root, _patch: make_layered(AS_WEBDAV, Limits()),
+    "limiting": over_memory(lambda inner: Limiting(inner, readings=1, writings=1)),
+    "metering": over_memory(lambda inner: Metering(inner, lambda _verb, _s, _outcome: None)),
+    "prefixed": over_memory(lambda inner: Prefixed(inner, "team")),
+    "retrying": over_memory(Retrying),
+    "timing": over_memory(Timing),
+}
 
 if live.SETTINGS is not None:
     MAKE["s3-live"] = lambda _root, _patch: live.live_storage()

@@ -1,0 +1,152 @@
+"""What every layer begins with: a storage that does what another one behind a network does."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+
+from backends.interface import (
+    Can,
+    Content,
+    Fingerprint,
+    Storage,
+    Stored,
+)
+
+OWN_ROOT = Can.STAGE | Can.PARTS_IN_PLACE | Can.KERNEL_COPY | Can.WATCH | Can.REPLICATE
+"""What a storage does whose root is ours alone. Layers neither declare it nor pass it on."""
+
+
+class Around(Storage):
+    """Passes verbs on to ``inner``, and declares what that declares but for OWN_ROOT."""
+
+    def __init__(self, inner: Storage) -> None:
+        self.inner = inner
+        self._declare()
+
+    def _declare(self) -> None:
+        """Take over what ``inner`` declares: some know only once they are open."""
+        self.can = self.inner.can & ~OWN_ROOT
+        self.limits = self.inner.limits
+
+    async def open(self) -> None:
+        await self.inner.open()
+        self._declare()
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+    def check(self) -> None:
+        self.inner.check()
+
+    def claim(self, path: str) -> str:
+        return self.inner.claim(path)
+
+    def natural(self, bucket: str, key: str) -> str | None:
+        return self.inner.natural(bucket, key)
+
+    async def stat(self, path: str) -> Stored:
+        return await self.inner.stat(path)
+
+    async def read(
+        self,
+        path: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        only_if: Fingerprint | None = None,
+    ) -> Content:
+        return await self.inner.read(path, first=first, last=last, only_if=only_if)
+
+    def read_at_once(
+        self, path: str, *, first: int, last: int, only_if: Fingerprint
+    ) -> bytes | None:
+        return self.inner.read_at_once(path, first=first, last=last, only_if=only_if)
+
+    async def write(
+        self,
+        path: str,
+        body: AsyncIterator[bytes],
+        *,
+        size: int | None,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
+        return await self.inner.write(path, body, size=size, description=description, create=create)
+
+    async def delete(self, path: str) -> None:
+        await self.inner.delete(path)
+
+    def list(
+        self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
+    ) -> AsyncGenerator[Stored, None]:
+        return self.inner.list(prefix, after=after, pass_over_closed=pass_over_closed)
+
+    async def copy(
+        self,
+        source: str,
+        path: str,
+        *,
+        only_if: Fingerprint,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
+        return await self.inner.copy(
+            source, path, only_if=only_if, description=description, create=create
+        )
+
+    async def move(self, source: str, path: str, *, only_if: Fingerprint) -> Stored:
+        return await self.inner.move(source, path, only_if=only_if)
+
+    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
+        return await self.inner.begin_parts(path, description=description)
+
+    async def write_part(
+        self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
+    ) -> str:
+        return await self.inner.write_part(path, upload, number, body, size=size)
+
+    async def copy_part(
+        self,
+        path: str,
+        upload: str,
+        number: int,
+        source: str,
+        *,
+        first: int,
+        last: int,
+        only_if: Fingerprint,
+    ) -> str:
+        return await self.inner.copy_part(
+            path, upload, number, source, first=first, last=last, only_if=only_if
+        )
+
+    async def complete_parts(
+        self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
+    ) -> Stored:
+        return await self.inner.complete_parts(path, upload, parts, create=create)
+
+    async def abort_parts(self, path: str, upload: str) -> None:
+        await self.inner.abort_parts(path, upload)
+
+    def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+        return self.inner.link(path, seconds=seconds, answer_with=answer_with)
+
+
+class AroundContent(Content):
+    """An open reading that passes everything on."""
+
+    def __init__(self, inner: Content) -> None:
+        self.inner = inner
+        self.stored = inner.stored
+        self.first = inner.first
+        self.length = inner.length
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self.inner.chunks()
+
+    def descriptor(self) -> int | None:
+        return self.inner.descriptor()
+
+    def check(self) -> None:
+        self.inner.check()
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
