@@ -144,7 +144,7 @@ class Dav:
         self, path: str, *, kept: Sequence[str] = ()
     ) -> AsyncGenerator[Resource, None]:
         """What is in the folder ``path``, and mostly that itself. Nothing if there is no such."""
-        answer = await self._propfind(path, 1, kept, folder=True)
+        answer = await self.propfind(path, 1, kept, folder=True)
         try:
             if answer.status in _NOWHERE:
                 return
@@ -168,9 +168,10 @@ class Dav:
         found = statuses(await answer.document(MAX_RESPONSE))
         return all(status // 100 == 2 for status in found)
 
-    async def _propfind(
-        self, path: str, depth: int, kept: Sequence[str], *, folder: bool = False
+    async def propfind(
+        self, path: str, depth: int, kept: Sequence[str] = (), *, folder: bool = False
     ) -> Answer:
+        """The answer to PROPFIND, of any status; to be closed."""
         # Depth is always said: without it some understand "infinity".
         headers = {**_XML, "Depth": str(depth)}
         return await self.send("PROPFIND", path, headers, body=_question(kept), folder=folder)
@@ -179,7 +180,7 @@ class Dav:
         self, path: str, kept: Sequence[str], *, folder: bool = False
     ) -> tuple[Resource | None, StorageError | None]:
         """What is under ``path``, or why that is not to be known."""
-        answer = await self._propfind(path, 0, kept, folder=folder)
+        answer = await self.propfind(path, 0, kept, folder=folder)
         try:
             if answer.status == 207:
                 return await self._only(path, answer)

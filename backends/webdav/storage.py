@@ -370,7 +370,7 @@ class WebDavStorage(Storage):
 
 
 async def _is_webdav(top: Dav) -> None:
-    answer = await top.send("PROPFIND", "", {"Depth": "0"}, folder=True)
+    answer = await top.propfind("", 0, folder=True)
     await answer.excerpt()
     match answer.status:
         case 207:

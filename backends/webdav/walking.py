@@ -115,9 +115,9 @@ class Walk:
     def _entry(self, folder: _Folder, resource: Resource) -> tuple[str, Stored | None] | None:
         base = f"{self._dav.base}{folder.path}"
         name = below(base, resource.href)
-        if name is None:
-            if decoded(resource.href) is None:
-                return None
+        if name is None and decoded(resource.href) is None:
+            return None
+        if name is None or ("/" in name and "%2f" not in resource.href.lower()):
             raise Unavailable(
                 f"{self._dav.where}: tells of {resource.href!r} when asked for {folder.path!r}"
             )

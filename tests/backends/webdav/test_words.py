@@ -136,7 +136,7 @@ async def test_a_resource_has_a_bound_and_many_have_none() -> None:
     assert len(await read(begin, *[one] * many, end)) == many
     endless = [b"<propstat><prop/></propstat>" * 1000] * (2 * MAX_RESPONSE // 28_000)
     with pytest.raises(Unavailable):
-        await read(begin, b"<response>", *endless)
+        await read(begin, b"<response><href>/x</href>", *endless, b"</response>", end)
 
 
 async def test_a_name_that_no_document_can_hold_does_not_hide_the_others() -> None:
