@@ -273,6 +273,10 @@ class Storage(abc.ABC):
     async def aclose(self) -> None:
         """Release everything."""
 
+    def about(self) -> str:
+        """What was found out about it when it was opened, in lines for people; "" if nothing was."""
+        return ""
+
     def check(self) -> None:
         """Blocks briefly. Unavailable unless the storage is the one that was opened: a directory
         whose file system was unmounted, or that another was mounted over, is not."""

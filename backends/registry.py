@@ -1,11 +1,12 @@
 """The only list of backends: type name to constructor."""
 
 import difflib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backends.interface import Limits, Storage
+from backends.trying import Finding, Grade, attempt, trial
 
 Settings = Mapping[str, object]
 
@@ -23,6 +24,10 @@ class Backend:
     make: Callable[[Settings], Storage]
     needs: Collection[str] = ()
     may: Collection[str] = ()
+    probe: Callable[[Settings], Awaitable[Sequence[Finding]]] | None = None
+    """Tries a storage of these settings, where more can be told than by its verbs."""
+    policy: Callable[[Settings], Mapping[str, object]] | None = None
+    """What its account must be allowed to do, as the service has it written."""
 
 
 def construct(type: str, settings: Settings) -> Storage:
@@ -42,6 +47,32 @@ def construct(type: str, settings: Settings) -> Storage:
         if settings.get(name) is None or settings[name] == "":
             raise ValueError(f"a {type} storage needs the setting {name!r}")
     return backend.make(settings)
+
+
+async def probe(type: str, settings: Settings) -> Sequence[Finding]:
+    """Try whether a storage works as these settings say. ValueError as ``construct``."""
+    storage = construct(type, settings)
+    backend = BACKENDS[type]
+    if backend.probe is not None:
+        return await backend.probe(settings)
+    opened = await attempt("open it", storage.open)
+    if opened.grade is Grade.WRONG:
+        return [opened]
+    try:
+        found = [opened]
+        if storage.about():
+            tried = "find out what it can"
+            found.append(Finding(grade=Grade.GOOD, tried=tried, text=storage.about()))
+        return [*found, *await trial(storage)]
+    finally:
+        await storage.aclose()
+
+
+def policy(type: str, settings: Settings) -> Mapping[str, object] | None:
+    """What the account must be allowed to do, as the service has it written; None if it has no such
+    thing."""
+    find = BACKENDS[type].policy
+    return None if find is None else find(settings)
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
@@ -93,10 +124,24 @@ def _webdav(settings: Settings) -> Storage:
     return WebDavStorage(webdav_settings(settings))
 
 
+async def _probe_s3(settings: Settings) -> Sequence[Finding]:
+    from backends.s3.probing import probe as probe_s3  # noqa: PLC0415
+    from backends.s3.settings import read_settings  # noqa: PLC0415
+
+    return await probe_s3(read_settings(settings))
+
+
+def _policy_of_s3(settings: Settings) -> Mapping[str, object]:
+    from backends.s3.probing import minimum_policy  # noqa: PLC0415
+    from backends.s3.settings import read_settings  # noqa: PLC0415
+
+    return minimum_policy(read_settings(settings))
+
+
 BACKENDS: Mapping[str, Backend] = {
     "local": Backend(make=_local, needs=("root",), may=("durability",)),
     "memory": Backend(make=_memory, may=("like",)),
-    "s3": Backend(make=_s3, needs=S3_NEEDS, may=S3_MAY),
+    "s3": Backend(make=_s3, needs=S3_NEEDS, may=S3_MAY, probe=_probe_s3, policy=_policy_of_s3),
     "webdav": Backend(
         make=_webdav,
         needs=("endpoint",),

@@ -42,10 +42,12 @@ class Launched:
             theirs.close()
 
     def discard(self) -> None:
-        """End it, if it was given no order, and wait for that. It may have ended already."""
+        """End it, and wait for that. It may have ended already, as whatever it was."""
         self.orders.close()
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def _environment() -> dict[str, str]:

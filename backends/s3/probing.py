@@ -5,40 +5,22 @@ What is tried is written below the reserved name, and removed.
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import Enum
 
-from backends.errors import Damaged, Denied, Exists, NotFound, StorageError
+from backends.errors import Damaged, Exists, NotFound, StorageError
 from backends.http.client import Timeouts
-from backends.interface import RESERVED, Content, Fingerprint
+from backends.interface import RESERVED, Fingerprint
 from backends.naming import OWN
 from backends.s3.bucket import MAX_SKEW
 from backends.s3.settings import S3Settings
 from backends.s3.storage import S3Storage
+from backends.trying import ABOUT, BYTES, Finding, Grade, attempt, drained, first_of, once
 
-_BYTES = b"S3front tries what this storage can do.\n"
-_ABOUT = b"a description"
 _REACH = "reach the bucket, and list it"
-_NOBODY = Fingerprint(size=len(_BYTES), stamp="0" * 32)
-
-
-class Grade(Enum):
-    GOOD = "good"
-    NOTE = "note"
-    """It works, but something is worth knowing."""
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was tried. ``text`` says what to do where it is WRONG."""
-
-    grade: Grade
-    tried: str
-    text: str = ""
+_NOBODY = Fingerprint(size=len(BYTES), stamp="0" * 32)
 
 
 async def probe(
@@ -83,7 +65,7 @@ def minimum_policy(settings: S3Settings) -> Mapping[str, object]:
 
 
 async def _reached(storage: S3Storage) -> Finding:
-    found = await _try(_REACH, "s3:ListBucket", lambda: _first(storage, ""))
+    found = await attempt(_REACH, lambda: first_of(storage, ""), permission="s3:ListBucket")
     if found.grade is Grade.WRONG and not re.search("correct|set|permission", found.text):
         return replace(found, text=f"{found.text}; is endpoint right, and is the service up?")
     return found
@@ -136,19 +118,19 @@ class _Trial:
 
     async def findings(self) -> Sequence[Finding]:
         try:
-            written = await _try("write", "s3:PutObject", self._write)
+            written = await attempt("write", self._write, permission="s3:PutObject")
             if written.grade is Grade.WRONG:
                 return [written]
             return [
                 written,
-                await _try("look at what was written", "s3:GetObject", self._stat),
-                await _try("read it", "s3:GetObject", self._read),
-                await _try("read a range of it", "s3:GetObject", self._read_range),
-                await _try("find it in a listing", "s3:ListBucket", self._list),
+                await attempt("look at what was written", self._stat, permission="s3:GetObject"),
+                await attempt("read it", self._read, permission="s3:GetObject"),
+                await attempt("read a range of it", self._read_range, permission="s3:GetObject"),
+                await attempt("find it in a listing", self._list, permission="s3:ListBucket"),
                 await self._create(),
-                await _try("copy it", "s3:GetObject and s3:PutObject", self._copied),
-                await _try("begin an upload in parts", "s3:PutObject", self._begin),
-                await _try("delete it", "s3:DeleteObject", self._delete),
+                await attempt("copy it", self._copied, permission="s3:GetObject and s3:PutObject"),
+                await attempt("begin an upload in parts", self._begin, permission="s3:PutObject"),
+                await attempt("delete it", self._delete, permission="s3:DeleteObject"),
             ]
         finally:
             for path in (self._path, self._copy):
@@ -157,7 +139,7 @@ class _Trial:
 
     async def _write(self) -> None:
         stored = await self._storage.write(
-            self._path, _once(_BYTES), size=len(_BYTES), description=_ABOUT
+            self._path, once(BYTES), size=len(BYTES), description=ABOUT
         )
         self._of = stored.fingerprint
 
@@ -165,21 +147,21 @@ class _Trial:
         stored = await self._storage.stat(self._path)
         if stored.fingerprint != self._of:
             raise Damaged("another ETag or size than when it was written")
-        if stored.description != _ABOUT:
+        if stored.description != ABOUT:
             raise Damaged("the service does not keep user metadata")
 
     async def _read(self) -> None:
         content = await self._storage.read(self._path, only_if=self._of)
-        if await _drained(content) != _BYTES:
+        if await drained(content) != BYTES:
             raise Damaged("other bytes than those that were written")
 
     async def _read_range(self) -> None:
         content = await self._storage.read(self._path, first=3, last=7, only_if=self._of)
-        if await _drained(content) != _BYTES[3:8]:
+        if await drained(content) != BYTES[3:8]:
             raise Damaged("other bytes than those of the range")
 
     async def _list(self) -> None:
-        if await _first(self._storage, self._path) != self._path:
+        if await first_of(self._storage, self._path) != self._path:
             raise Damaged("what was written is not in the listing")
 
     async def _create(self) -> Finding:
@@ -190,7 +172,7 @@ class _Trial:
         bold = S3Storage(replace(settings, profile=replace(settings.profile, creates=True)))
         await bold.open()
         try:
-            await bold.write(self._path, _once(_BYTES), size=len(_BYTES), create=True)
+            await bold.write(self._path, once(BYTES), size=len(BYTES), create=True)
         except Exists:
             if promised:
                 return Finding(grade=Grade.GOOD, tried=tried)
@@ -209,7 +191,7 @@ class _Trial:
         if self._storage.settings.profile.copies_if:
             await self._refused_copy()
         stored = await self._storage.copy(self._path, self._copy, only_if=self._of)
-        if await _drained(await self._storage.read(stored.path)) != _BYTES:
+        if await drained(await self._storage.read(stored.path)) != BYTES:
             raise Damaged("the copy holds other bytes")
 
     async def _refused_copy(self) -> None:
@@ -229,32 +211,3 @@ class _Trial:
             with suppress(NotFound):
                 await self._storage.stat(path)
                 raise Damaged("what was deleted is still there; is the bucket versioned?")
-
-
-async def _try(tried: str, permission: str, act: Callable[[], Awaitable[object]]) -> Finding:
-    try:
-        await act()
-    except Denied as error:
-        needed = f" ({permission})" if "permission" in str(error) else ""
-        return Finding(grade=Grade.WRONG, tried=tried, text=f"{error}{needed}")
-    except StorageError as error:
-        return Finding(grade=Grade.WRONG, tried=tried, text=str(error))
-    return Finding(grade=Grade.GOOD, tried=tried)
-
-
-async def _first(storage: S3Storage, prefix: str) -> str | None:
-    async with aclosing(storage.list(prefix)) as listed:
-        async for stored in listed:
-            return stored.path
-    return None
-
-
-async def _drained(content: Content) -> bytes:
-    try:
-        return b"".join([piece async for piece in content.chunks()])
-    finally:
-        await content.aclose()
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

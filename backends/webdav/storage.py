@@ -127,6 +127,9 @@ class WebDavStorage(Storage):
             await opened.publisher.aclose()
         await self._client.aclose()
 
+    def about(self) -> str:
+        return "" if self.dialect is None else str(self.dialect)
+
     def check(self) -> None:
         self._ready()
 

@@ -46,6 +46,11 @@ COMMANDS: Mapping[str, Deferred] = {
         attribute="check",
         help="Compare the catalog with what is stored; the server may run.",
     ),
+    "storage": Deferred(
+        module="gateway.cli.storage",
+        attribute="storage",
+        help="Show the storages, and try whether they work.",
+    ),
     "config": Deferred(
         module="gateway.cli.config", attribute="config", help="Check and show the settings."
     ),

@@ -1,5 +1,7 @@
 """What must be there before the first request: buckets of the settings, buckets of the folders."""
 
+from collections.abc import Collection
+
 import structlog
 
 from backends.interface import Can
@@ -12,12 +14,15 @@ _log = structlog.get_logger("s3front.bootstrap")
 _MOST_NAMED = 20
 
 
-async def bootstrap(services: Services, settings: Settings) -> None:
+async def bootstrap(
+    services: Services, settings: Settings, *, absent: Collection[str] = ()
+) -> None:
     """Create the buckets of the settings, and one for each first-level folder of the default
-    storage that has none and whose name is legal. Others are reported in one line."""
+    storage that has none and whose name is legal. Others are reported in one line. Those on storages
+    that are ``absent`` have to wait."""
     for bucket in settings.buckets:
         storage = bucket.storage or services.default_storage
-        if await _create(services, bucket.name, storage):
+        if storage not in absent and await _create(services, bucket.name, storage):
             _log.info("bucket created", bucket=bucket.name, storage=storage)
     await _adopt_folders(services)
 

@@ -33,6 +33,7 @@ from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
 from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
+from gateway.server.opening import Openings
 from gateway.server.storages import storages_of
 from gateway.service.context import Bounds, Links, Owner, Services, Watching
 from gateway.service.homing import Homing
@@ -67,7 +68,8 @@ class S3:
         self._roll = roll
         self._lease = lease
         self._snapshot_rules = snapshot_rules
-        self._jobs: asyncio.Task[None] | None = None
+        self._openings = Openings(services.storages, settings)
+        self._beside: list[asyncio.Task[None]] = []
         self._opened = contextlib.AsyncExitStack()
         self.answer = dispatcher.answer
 
@@ -79,12 +81,11 @@ class S3:
     async def open(self, *, first: bool) -> None:
         services = self._services
         await self._enter_roll()
-        for name, storage in services.storages.items():
-            try:
-                await storage.open()
-            except StorageError as error:
-                raise _storage_failed(name, error) from None
+        for storage in services.storages.values():
             self._opened.push_async_callback(storage.aclose)
+        await self._openings.open_all()
+        if first and self._settings.fail_fast:
+            await self._openings.try_all()
         try:
             await services.catalog.open()
             self._opened.push_async_callback(services.catalog.aclose)
@@ -92,7 +93,7 @@ class S3:
             self._opened.push_async_callback(services.homing.aclose)
             if first:
                 await recover(services.catalog, services.storages)
-                await bootstrap(services, self._settings)
+                await self._bootstrap()
         except CatalogError as error:
             raise StartError(
                 f"The catalog cannot be opened: {error}. Look at its file and the space left.",
@@ -100,8 +101,16 @@ class S3:
             ) from None
         except StorageError as error:
             raise _storage_failed(services.default_storage, error) from None
+        self._beside.append(
+            asyncio.create_task(self._openings.keep_trying(self._bootstrap if first else _nothing))
+        )
+        if first and not self._settings.fail_fast:
+            self._beside.append(asyncio.create_task(self._openings.try_all()))
         if self._lease is not None:
-            self._jobs = asyncio.create_task(run_elected(self._lease, self._jobs_of_a_term))
+            self._beside.append(asyncio.create_task(run_elected(self._lease, self._jobs_of_a_term)))
+
+    async def _bootstrap(self) -> None:
+        await bootstrap(self._services, self._settings, absent=self._openings.absent)
 
     def _jobs_of_a_term(self) -> list[Coroutine[None, None, None]]:
         return _jobs(self._services, self._roll, self._snapshot_rules, self._settings)
@@ -131,9 +140,9 @@ class S3:
         self._services.links.direct = linked_to(settings)
 
     async def aclose(self) -> None:
-        if self._jobs is not None:
-            self._jobs.cancel()
-            await asyncio.gather(self._jobs, return_exceptions=True)
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         # The catalog first: finishing what it accepted moves bytes in the storages.
         await self._opened.aclose()
         await asyncio.to_thread(self._pool.shutdown)
@@ -225,6 +234,10 @@ def _services(
         verify_reads=settings.verify_reads,
         tally=_tally(settings),
     )
+
+
+async def _nothing() -> None:
+    """Another worker makes the buckets."""
 
 
 def _new_id() -> str:

@@ -123,6 +123,11 @@ class Settings(LimitSettings):
         description="Whether a GET of a whole object compares the bytes with their digest as they "
         "are sent, and cuts the connection rather than end well if they differ.",
     )
+    fail_fast: Annotated[bool, Named(flag="--fail-fast", env="S3FRONT_FAIL_FAST")] = Field(
+        default=False,
+        description="Whether a storage behind a network that cannot be used, or fails its trial, ends "
+        "the start (exit code 3). `false`: it is tried again until it can be; its buckets answer 503.",
+    )
     log_format: Annotated[
         Literal["auto", "text", "json", "off"],
         Named(flag="--log-format", env="S3FRONT_LOG_FORMAT", reloadable=True),

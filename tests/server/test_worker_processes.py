@@ -62,6 +62,25 @@ def test_a_process_without_an_order_can_be_discarded() -> None:
     assert launched.process.returncode is not None
 
 
+def test_a_server_that_was_launched_ahead_ends_well(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gateway.cli.main", "serve", "--address", "127.0.0.1:0"]
+    server = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    while "is ready" not in server.stdout.readline():
+        assert server.poll() is None
+    server.terminate()
+    _, said = server.communicate(timeout=30)
+    assert server.returncode == 0, said
+    assert "Traceback" not in said
+
+
 def test_wrong_settings_leave_no_process_behind(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gateway.cli.main", "serve", "--address", "nowhere"]
     server = subprocess.Popen(

@@ -39,6 +39,7 @@ VALUES: Mapping[str, tuple[str, Any, Any]] = {
     "scrub_rate": ("1000000", 1_000_000, 1_000_000),
     "scrub_days": ("7.5", 7.5, 7.5),
     "verify_reads": ("true", True, True),
+    "fail_fast": ("true", True, True),
     "drain_seconds": ("2.5", 2.5, 2.5),
     "snapshot_seconds": ("60", 60, 60.0),
     "catalog": ("sqlite:///var/c.db", "sqlite:///var/c.db", "/var/c.db"),
@@ -150,6 +151,7 @@ def test_a_flag_goes_before_the_environment_before_the_file(field: str, tmp_path
         "trusted_proxies": "10.9.9.9", "public_url": "https://other.test", "buckets": "other",
         "catalog": "/other.db", "watch": "true", "walk_seconds": "9", "missing_limit": "9",
         "missing_share": "0.9", "scrub": "true", "scrub_rate": "65536", "scrub_days": "9", "verify_reads": "false",
+        "fail_fast": "false",
     }.get(field, "other")  # fmt: skip
     if field in LimitSettings.model_fields:
         other = written_default(field)

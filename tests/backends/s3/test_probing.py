@@ -8,9 +8,10 @@ from email.utils import format_datetime
 import pytest
 
 from backends.http.origin import origin_of
-from backends.s3.probing import Finding, Grade, minimum_policy, probe
+from backends.s3.probing import minimum_policy, probe
 from backends.s3.settings import S3Settings, read_settings
 from backends.s3.storage import S3Storage
+from backends.trying import Finding, Grade
 from tests.backends.http.answering import answering, reply
 from tests.backends.making import paths
 from tests.backends.s3.conftest import TIMEOUTS
