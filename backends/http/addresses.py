@@ -4,11 +4,22 @@ So a name that stands for another address than a moment ago gains nothing by it.
 """
 
 import socket
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import AddrInfoType
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+
+
+def allows_private(settings: Mapping[str, object]) -> bool:
+    """The setting ``allow_private``, which a variable of the environment gives as a text."""
+    said = settings.get("allow_private", False)
+    if isinstance(said, str):
+        said = {"true": True, "false": False}.get(said.lower())
+    if not isinstance(said, bool):
+        raise ValueError("allow_private is true or false")  # noqa: TRY004 (one error)
+    return said
 
 
 class AddressRefused(OSError):

@@ -70,7 +70,6 @@ PROFILES: dict[str, Profile] = {
         hosts=_hosts(r"[0-9a-f]+(?:\.[a-z]+)?\.r2\.cloudflarestorage\.com"),
         region="auto",
         creates=True,
-        copies_if=True,
     ),
     "b2": Profile(hosts=_hosts(r"s3\.(?P<region>[a-z0-9-]+)\.backblazeb2\.com")),
     "wasabi": Profile(hosts=_hosts(r"s3(?:\.(?P<region>[a-z0-9-]+))?\.wasabisys\.com")),

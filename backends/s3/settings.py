@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from backends.errors import NameRefused
+from backends.http.addresses import allows_private
 from backends.http.origin import Origin, origin_of
 from backends.interface import Limits
 from backends.naming import segments
@@ -56,9 +57,6 @@ def read_settings(settings: Mapping[str, object]) -> S3Settings:
     bucket = _text(settings, "bucket", _BUCKET) or ""
     if "link_mode" in settings and settings["link_mode"] not in {"direct", "proxy"}:
         raise ValueError('link_mode is "direct" or "proxy"')
-    allow_private = settings.get("allow_private", False)
-    if not isinstance(allow_private, bool):
-        raise ValueError("allow_private is true or false")  # noqa: TRY004 (one error)
     region = _text(settings, "region", _REGION)
     return S3Settings(
         endpoint=endpoint,
@@ -73,7 +71,7 @@ def read_settings(settings: Mapping[str, object]) -> S3Settings:
         path_style=_path_style(settings, profile, endpoint, bucket),
         prefix=_prefix(settings),
         url=origin_of(settings["url"], setting="url") if settings.get("url") else None,
-        allow_private=allow_private,
+        allow_private=allows_private(settings),
     )
 
 

@@ -111,5 +111,10 @@ def test_what_cannot_be_is_refused_with_the_remedy(settings: dict[str, object], 
     assert "hidden" not in str(refused.value)
 
 
+@pytest.mark.parametrize(("given", "allowed"), [(True, True), ("true", True), ("False", False)])
+def test_a_switch_may_come_from_the_environment(given: object, allowed: bool) -> None:
+    assert read_settings({**GIVEN, "allow_private": given}).allow_private is allowed
+
+
 def test_no_settings_show_a_secret() -> None:
     assert "hidden" not in repr(read_settings({**GIVEN, "session_token": "hidden-too"}))
