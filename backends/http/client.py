@@ -52,7 +52,7 @@ class Client:
         *,
         allow_private: bool = False,
         timeouts: Timeouts | None = None,
-        connections: int = 100,
+        connections: int = 600,
     ) -> None:
         self.origin = origin
         self._allow_private = allow_private

@@ -33,6 +33,9 @@ class Around(Storage):
     async def aclose(self) -> None:
         await self.inner.aclose()
 
+    def about(self) -> str:
+        return self.inner.about()
+
     def check(self) -> None:
         self.inner.check()
 

@@ -34,7 +34,7 @@ from gateway.server.bootstrap import bootstrap
 from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
 from gateway.server.opening import Openings
-from gateway.server.storages import storages_of
+from gateway.server.storages import Observe, storages_of
 from gateway.service.context import Bounds, Links, Owner, Services, Watching
 from gateway.service.homing import Homing
 from gateway.service.removing import Remover
@@ -161,7 +161,7 @@ def build(
     ``runs_jobs`` False: what is short-lived needs no janitor.
     """
     durable = settings.durability == "full"
-    storages = storages_of(settings)
+    storages = storages_of(settings, _observe(settings))
     process = secrets.token_hex(4)
     services = _services(
         settings,
@@ -269,6 +269,14 @@ def _tally(settings: Settings) -> Tally:
     from gateway.observe.integrity_metrics import integrity_metrics  # noqa: PLC0415 - 80 ms
 
     return integrity_metrics()
+
+
+def _observe(settings: Settings) -> Observe | None:
+    if settings.metrics_address is None:
+        return None
+    from gateway.observe.storage_metrics import storage_metrics  # noqa: PLC0415 - 80 ms
+
+    return storage_metrics().observe
 
 
 def _jobs(

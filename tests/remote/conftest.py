@@ -29,7 +29,7 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     with ExitStack() as servers:
 
         def start(storage: Storage) -> Live:
-            monkeypatch.setattr(build, "storages_of", lambda _: {"main": storage})
+            monkeypatch.setattr(build, "storages_of", lambda *_: {"main": storage})
             monkeypatch.setattr(homing, "REST_S", 3600)
             storages = {"main": {"type": "memory"}}
             live = servers.enter_context(running(tmp_path, durability="relaxed", storages=storages))

@@ -83,7 +83,7 @@ def home(
 ) -> Iterator[Home]:
     storage = FailingStorage(*KINDS[request.param])
     monkeypatch.setattr(homing, "REST_S", 3600.0)
-    monkeypatch.setattr(build, "storages_of", lambda _: {"main": storage})
+    monkeypatch.setattr(build, "storages_of", lambda *_: {"main": storage})
     storages = {"main": {"type": "memory"}}
     with running(tmp_path, durability="relaxed", storages=storages) as live:
         yield Home(live, storage)

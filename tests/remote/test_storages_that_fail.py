@@ -267,7 +267,7 @@ def bench(
     monkeypatch.setattr(completing, "MIN_PART", _MIN_PART)
     # What comes home has tests of its own.
     monkeypatch.setattr(homing, "REST_S", 3600.0)
-    monkeypatch.setattr(build, "storages_of", lambda _: {"main": storage})
+    monkeypatch.setattr(build, "storages_of", lambda *_: {"main": storage})
     storages = {"main": {"type": "memory"}}
     with running(tmp_path, durability="relaxed", storages=storages) as live:
         yield Bench(live, storage)

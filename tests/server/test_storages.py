@@ -1,7 +1,14 @@
 """Storages that the settings name: made, or refused with the remedy."""
 
+from pathlib import Path
+
 import pytest
 
+from backends import registry
+from backends.errors import NotFound, Throttled
+from backends.interface import Can, Stored
+from backends.local.storage import LocalStorage
+from backends.remote_memory import RemoteMemoryStorage
 from gateway.server.failure import Exit, StartError
 from gateway.server.storages import storages_of
 from gateway.settings.model import Settings
@@ -29,3 +36,38 @@ def test_what_the_settings_say_wrong_is_told_without_its_secret() -> None:
 def test_storages_are_made_in_the_order_of_their_names_in_the_settings() -> None:
     given = settings(cloud=dict(CLOUD), ram={"type": "memory"})
     assert list(storages_of(given)) == ["cloud", "ram"]
+
+
+async def test_one_behind_a_network_is_watched_and_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Tired(RemoteMemoryStorage):
+        asked = 0
+
+        async def stat(self, path: str) -> Stored:
+            self.asked += 1
+            if self.asked == 1:
+                raise Throttled("slow down", after_s=0)
+            return await super().stat(path)
+
+    tired = Tired()
+    monkeypatch.setattr(registry, "construct", lambda *_: tired)
+    seen: list[tuple[str, str, str]] = []
+
+    def observe(storage: str, verb: str, seconds: float, outcome: str) -> None:
+        assert seconds >= 0
+        seen.append((storage, verb, outcome))
+
+    storage = storages_of(settings(cloud=dict(CLOUD)), observe)["cloud"]
+    await storage.open()
+    with pytest.raises(NotFound):
+        await storage.stat("b/k")
+    assert tired.asked == 2
+    assert seen == [("cloud", "stat", "NotFound")]
+    await storage.aclose()
+
+
+def test_a_directory_is_as_it_is(tmp_path: Path) -> None:
+    found = storages_of(settings(disk={"type": "local", "root": str(tmp_path)}))
+    assert isinstance(found["disk"], LocalStorage)
+    assert Can.STAGE in found["disk"].can

@@ -47,7 +47,7 @@ def nas() -> Sleeping:
 def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nas: Sleeping) -> Iterator[Live]:
     disk = LocalStorage(root=tmp_path / "data", durable=False)
     monkeypatch.setattr(opening, "_AGAIN_S", 0.01)
-    monkeypatch.setattr(build, "storages_of", lambda _: {"nas": nas, "disk": disk})
+    monkeypatch.setattr(build, "storages_of", lambda *_: {"nas": nas, "disk": disk})
     storages = {"nas": STORAGES["nas"], "disk": {"type": "local", "root": str(tmp_path / "data")}}
     with running(tmp_path, durability="relaxed", storages=storages) as server:
         yield server
