@@ -79,6 +79,8 @@ class Can(Flag):
     """Has ``copy_part``."""
     LINK = auto()
     """Has ``link``: others can read a path for a while without us."""
+    ETAGS = auto()
+    """The stamp of a fingerprint is an ETag as S3 makes them, wherever it looks like one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from backends import naming
 from backends.errors import Damaged, Exists, NameRefused, NotFound, Unavailable, Unsupported
 from backends.interface import PIECE, RESERVED, Can, Content, Fingerprint, Limits, Storage, Stored
 
-AS_S3 = Can.CREATE | Can.DESCRIBE | Can.COPY | Can.PARTS | Can.COPY_PARTS
+AS_S3 = Can.CREATE | Can.DESCRIBE | Can.COPY | Can.PARTS | Can.COPY_PARTS | Can.ETAGS
 AS_WEBDAV = Can.MOVE | Can.TREE
 
 S3_LIMITS = Limits(
@@ -54,7 +54,8 @@ class _Upload:
 class RemoteMemoryStorage(Storage):
     """Bytes in a dictionary. Contents survive ``aclose`` and a new ``open``.
 
-    May be told to declare UNSIZED, TREE, UNIQUE, OUTLIVE, CREATE, DESCRIBE, COPY, MOVE, PARTS and COPY_PARTS.
+    May be told to declare UNSIZED, TREE, UNIQUE, OUTLIVE, CREATE, DESCRIBE, COPY, MOVE, PARTS, COPY_PARTS and
+    ETAGS.
     Without UNIQUE, the same bytes have the same fingerprint.
     """
 
@@ -336,7 +337,7 @@ class _RemoteContent(Content):
 
 
 def _tag(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def _parents(path: str) -> list[str]:

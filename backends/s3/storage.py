@@ -57,7 +57,7 @@ class S3Storage(Storage):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         profile = settings.profile
-        self.can = Can.DESCRIBE | Can.COPY | Can.PARTS | Can.COPY_PARTS | Can.LINK
+        self.can = Can.DESCRIBE | Can.COPY | Can.PARTS | Can.COPY_PARTS | Can.LINK | Can.ETAGS
         if profile.creates:
             self.can |= Can.CREATE
         if profile.tree:

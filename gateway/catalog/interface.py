@@ -25,7 +25,7 @@ Such a version has ``location.staged`` None, and what is doomed there is removed
 """
 
 import abc
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from backends.interface import Fingerprint
 from gateway.catalog.intents import Intent, Removal, Removed, Written
@@ -36,6 +36,7 @@ from gateway.catalog.outside import (
     Found,
     Lying,
     MissingLimit,
+    Standing,
     Undigested,
 )
 from gateway.catalog.records import (
@@ -68,8 +69,19 @@ class Catalog(abc.ABC):
     # Buckets
 
     @abc.abstractmethod
-    async def create_bucket(self, name: str, *, region: str, storage: str, now_ns: int) -> Bucket:
-        """Raises BucketExists."""
+    async def create_bucket(
+        self, name: str, *, region: str, storage: str, now_ns: int, indexed: bool = False
+    ) -> Bucket:
+        """``indexed``: nothing that others made lies in its folder. Raises BucketExists."""
+
+    @abc.abstractmethod
+    async def set_indexing(self, name: str, *, indexes: bool) -> None:
+        """Whether what others put there is to be indexed. If not, the bucket is not ``indexed`` any more."""
+
+    @abc.abstractmethod
+    async def set_indexed(self, bucket: Bucket) -> None:
+        """All that others had put there has a row now. Nothing where it ``indexes`` no more. Raises
+        NoSuchBucket."""
 
     @abc.abstractmethod
     async def delete_bucket(self, name: str) -> None:
@@ -378,7 +390,9 @@ class Catalog(abc.ABC):
         """All current objects in order, paged; no read transaction is held between pages."""
 
     # What others do to the bytes. Paths are looked at inside the transaction, under the lock that
-    # orders writers: what we place ourselves is never taken for somebody else's.
+    # orders writers: what we place ourselves is never taken for somebody else's. Where that cannot be
+    # (without Can.STAGE) who looks asks for the key's ``standing`` first, and what was seen counts only if
+    # nothing has changed since: neither the row, nor who owns the path.
 
     @abc.abstractmethod
     async def adopt(
@@ -401,13 +415,26 @@ class Catalog(abc.ABC):
         limit: MissingLimit,
         now_ns: int,
         expected: int = 0,
+        standings: Mapping[str, Standing] | None = None,
     ) -> Sequence[Absence]:
         """Take objects whose bytes are gone out of sight; all that is known of them is kept.
 
         Only what is not there when the transaction looks counts, and only while the storage is
         certain that it is itself: else THERE. ``expected``: how many are known to be gone in all, if
-        these are some of more. Raises TooManyMissing, NoSuchBucket; StorageError.
+        these are some of more. ``standings``: of each key, before its path was seen empty, on a
+        storage without Can.STAGE. Raises TooManyMissing, NoSuchBucket; StorageError.
         """
+
+    @abc.abstractmethod
+    async def standing(
+        self, bucket: Bucket, key: str, path: str | None, *, freed: int | None = None
+    ) -> Standing:
+        """What is known of a key and of its natural path, if it has one, at this moment. With ``freed``, as
+        it was told before: a path that has been freed since counts as owned."""
+
+    @abc.abstractmethod
+    async def freed(self) -> int:
+        """How many paths have been freed so far. Asked before a listing is begun."""
 
     @abc.abstractmethod
     async def adopt_bucket(self, name: str, *, region: str, storage: str, now_ns: int) -> bool:

@@ -13,6 +13,20 @@ UNDIGESTED = "-0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What was known of a key, and of its natural path, before somebody looked at the path.
+
+    For storages behind a network, which no transaction can look at.
+    """
+
+    version: Version | None
+    owned: bool
+    """The path is being written or cleared by us."""
+    freed: int
+    """How many paths had been freed: what has been since may have held our bytes when it was seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """Bytes seen under the natural path of a key that are not those of its row."""
 
@@ -31,6 +45,8 @@ class Found:
     """Bucket and key that the bytes' own description names, if it is another: they were moved."""
     described: Version | None = None
     """What that description tells, where no row tells better; its location is not looked at."""
+    standing: Standing | None = None
+    """Before it was seen, on storages without Can.STAGE."""
 
 
 class Adoption(Enum):
@@ -49,6 +65,8 @@ class Adoption(Enum):
     """The path belongs to another key, or the bytes to an object that was deleted."""
     GONE = "gone"
     """Other bytes or none are there by now, or what was deleted there may still go: look again."""
+    OURS = "ours"
+    """The path is being written or cleared by us: nothing is known of what was seen there."""
 
 
 class Absence(Enum):

@@ -25,6 +25,10 @@ class Bucket:
     storage: str
     """Name of the storage new objects go to."""
     generation: int = 0
+    indexes: bool = True
+    """Whether what others put there, behind a network, is to be known in advance …"""
+    indexed: bool = False
+    """… and is: listings need not ask the storage."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from gateway.catalog.errors import TooManyMissing
 from gateway.catalog.outside import Lying
 from gateway.catalog.records import Bucket
 from gateway.service.context import Services
-from gateway.service.outside import AT_ONCE, Outcome, alarm, settled
+from gateway.service.finding import Outcome
+from gateway.service.outside import AT_ONCE, alarm, settled
 
 _PAGE = 500
 _MOST_KEPT = 10_000

@@ -17,7 +17,8 @@ from gateway.catalog.records import Bucket
 from gateway.jobs.walking import walk
 from gateway.s3.names import can_be_a_bucket
 from gateway.service.context import Services
-from gateway.service.outside import AT_ONCE, Outcome, alarm, settled
+from gateway.service.finding import Outcome
+from gateway.service.outside import AT_ONCE, alarm, settled
 
 _log = structlog.get_logger("s3front.watcher")
 

@@ -8,6 +8,7 @@ from backends.interface import Can
 from gateway.catalog.errors import BucketExists, NoSuchBucket
 from gateway.s3.names import can_be_a_bucket
 from gateway.service.context import Services
+from gateway.service.outside import is_empty
 from gateway.settings.model import Settings
 
 _log = structlog.get_logger("s3front.bootstrap")
@@ -56,7 +57,11 @@ async def _is_bucket(services: Services, name: str) -> bool:
 async def _create(services: Services, name: str, storage: str) -> bool:
     try:
         await services.catalog.create_bucket(
-            name, region=services.region, storage=storage, now_ns=services.now_ns()
+            name,
+            region=services.region,
+            storage=storage,
+            now_ns=services.now_ns(),
+            indexed=await is_empty(services, storage, name),
         )
     except BucketExists:
         return False

@@ -21,7 +21,7 @@ from gateway.s3.results import (
     Owner,
 )
 from gateway.service.context import Context
-from gateway.service.outside import first_found
+from gateway.service.outside import first_found, is_empty
 
 _FORGIVING = "us-east-1"
 """The region where creating an own bucket again succeeds."""
@@ -55,6 +55,7 @@ async def create_bucket(context: Context, input: CreateBucket) -> CreateBucketRe
             region=region,
             storage=services.default_storage,
             now_ns=services.now_ns(),
+            indexed=await is_empty(services, services.default_storage, input.bucket),
         )
     except BucketExists:
         known = await services.catalog.bucket(input.bucket)

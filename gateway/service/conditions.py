@@ -7,6 +7,7 @@ from gateway.s3 import conditions as protocol
 from gateway.s3.conditions import ReadConditions, parse_write_conditions
 from gateway.s3.errors import S3Error
 from gateway.service.context import Context
+from gateway.service.looking import as_it_is
 from gateway.service.outside import unknown
 
 _NONE = ReadConditions()
@@ -103,8 +104,13 @@ async def refuse_early(context: Context, bucket: Bucket, key: str, condition: Co
     if condition == ALWAYS:
         return
     current = await context.services.catalog.get(bucket, key)
-    if current is None:
-        current = await unknown(context.services, bucket, key)
+    if not bucket.indexed:
+        # Once it is, what the catalog knows is all there is.
+        current = await (
+            unknown(context.services, bucket, key)
+            if current is None
+            else as_it_is(context.services, bucket, current)
+        )
     if current is None and condition.etags:
         raise S3Error("NoSuchKey", Key=key)
     if not holds(condition, current):

@@ -34,10 +34,11 @@ from gateway.service.context import Context
 from gateway.service.faults import s3_error
 from gateway.service.guarding import Guarded
 from gateway.service.linking import refer
-from gateway.service.outside import unknown
+from gateway.service.looking import brought_into_line
+from gateway.service.outside import unknown, watched
 from gateway.service.publishers import publisher_of
 from gateway.service.publishing import Facts
-from gateway.service.reading import at_once, current, open_current, whole
+from gateway.service.reading import at_once, current, open_current, still_current, whole
 from gateway.service.versions import require_current
 
 
@@ -119,6 +120,8 @@ async def head_object(context: Context, input: HeadObject) -> HeadObjectResult:
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     require_current(input.version_id, input.key)
     version = await current(context, bucket, input.key)
+    if not bucket.indexed:
+        version = await still_current(context, bucket, version)
     result = HeadObjectResult(
         size=version.size,
         last_modified=version.modified_ns // 1_000_000_000,
@@ -213,10 +216,14 @@ async def _delete(
     if version_id not in {None, "null"}:
         # There is no such version, and deleting what is not there succeeds.
         return
+    if not bucket.indexed:
+        # What others put there, and nobody has looked at, is what is to be deleted.
+        await brought_into_line(context.services, bucket, key)
     if await context.services.catalog.remove(bucket, key, only_if=condition):
         context.services.remover.poke()
-        # A file that was in the way of the object is the object now, in listings as well.
-        await unknown(context.services, bucket, key)
+        if watched(context.services, bucket) is not None:
+            # A file that was in the way of the object is the object now, in listings as well.
+            await unknown(context.services, bucket, key)
 
 
 async def delete_objects(context: Context, input: DeleteObjects) -> DeleteObjectsResult:

@@ -7,20 +7,21 @@ catalog looks again inside its transaction and has the last word.
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
-from backends.interface import Can, Fingerprint, Nature, Sight, Storage
+from backends.errors import StorageError
+from backends.interface import Can, Nature, Sight, Storage
 from gateway.catalog.errors import TooManyMissing
-from gateway.catalog.outside import UNDIGESTED, Absence, Adoption, Found
-from gateway.catalog.records import Bucket, Location, Version
-from gateway.s3.content_types import guessed
+from gateway.catalog.outside import Absence, Found
+from gateway.catalog.records import Bucket, Version
 from gateway.s3.errors import S3Error
 from gateway.service.context import Services, Watching
-from gateway.service.description import Description, decode
+from gateway.service.description import Description
+from gateway.service.finding import Outcome, described, found, provisional
+from gateway.service.looking import looking, looking_at
 
 _log = structlog.get_logger("s3front.outside")
 
@@ -28,39 +29,11 @@ AT_ONCE = 200
 """Keys brought into line in one transaction: some ten milliseconds of the catalog's lock."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Outcome:
-    """What was found and done. Counts, and the keys to be looked at again."""
-
-    adopted: int = 0
-    changed: int = 0
-    restored: int = 0
-    missing: int = 0
-    refused: int = 0
-    """Lies where an object would, but is none: in the way of one, a link, a pipe, not ours to read."""
-    busy: list[str] = field(default_factory=list)
-    """Still being written."""
-    again: list[str] = field(default_factory=list)
-    """Changed while it was looked at."""
-
-    def add(self, other: "Outcome") -> None:
-        """Take in what another piece of the same work did."""
-        self.adopted += other.adopted
-        self.changed += other.changed
-        self.restored += other.restored
-        self.missing += other.missing
-        self.refused += other.refused
-        self.busy += other.busy
-        self.again += other.again
-
-    @property
-    def anything(self) -> bool:
-        """Whether any row was changed."""
-        return bool(self.adopted or self.changed or self.restored or self.missing)
-
-
 async def unknown(services: Services, bucket: Bucket, key: str) -> Version | None:
     """The object of a key that has no row: what lies under its natural path, if that can be one."""
+    look = looking(services, bucket)
+    if look is not None:
+        return await look.unknown(bucket, key)
     storage = watched(services, bucket)
     path = None if storage is None else storage.natural(bucket.name, key)
     if storage is None or path is None or storage.glance(path).nature is not Nature.BYTES:
@@ -77,6 +50,9 @@ async def unlike(
 
     S3Error ServiceUnavailable while its file is being written.
     """
+    look = looking(services, bucket)
+    if look is not None:
+        return await look.unlike(bucket, before)
     doubtful = False
     if watched(services, bucket) is not None:
         outcome = await settled(services, bucket, [before.key])
@@ -89,17 +65,30 @@ async def unlike(
 async def first_found(services: Services, bucket: Bucket) -> None:
     """Bring the first keys that lie in the bucket's folder into line: if anything is there that can
     be an object, the bucket has one after this."""
-    storage = watched(services, bucket)
-    if storage is None:
+    look, storage = looking(services, bucket), watched(services, bucket)
+    if look is None and storage is None:
         return
     begins = len(bucket.name) + 1
     keys: list[str] = []
-    async with contextlib.aclosing(storage.list(f"{bucket.name}/")) as files:
+    files = services.storages[bucket.storage].list(f"{bucket.name}/")
+    async with contextlib.aclosing(files):
         async for stored in files:
             keys.append(stored.path[begins:])
             if len(keys) == AT_ONCE:
                 break
-    await settled(services, bucket, keys)
+    await (settled(services, bucket, keys) if look is None else look.settled(bucket, keys))
+
+
+async def is_empty(services: Services, storage: str, bucket: str) -> bool:
+    """Whether nothing lies where a bucket is to be made, on a storage behind a network."""
+    look = looking_at(services, storage)
+    if look is None:
+        return False
+    try:
+        async with contextlib.aclosing(look.storage.list(f"{bucket}/")) as files:
+            return await anext(files, None) is None
+    except StorageError:
+        return False  # then it is found out later
 
 
 def watched(services: Services, bucket: Bucket) -> Storage | None:
@@ -134,8 +123,8 @@ async def settled(
     outcome = Outcome(busy=seen.busy, refused=seen.refused)
     if seen.found:
         adoptions = await services.catalog.adopt(bucket, seen.found, now_ns=services.now_ns())
-        for found, adoption in zip(seen.found, adoptions, strict=True):
-            _count(outcome, found.key, adoption)
+        for one, adoption in zip(seen.found, adoptions, strict=True):
+            outcome.count(one.key, adoption)
     if seen.gone:
         absences = await services.catalog.mark_missing(
             bucket,
@@ -163,22 +152,6 @@ def alarm(services: Services, bucket: Bucket, error: TooManyMissing) -> None:
         fix="bring the files back, or raise missing_limit or missing_share if they were removed "
         "on purpose",
     )
-
-
-def _count(outcome: Outcome, key: str, adoption: Adoption) -> None:
-    match adoption:
-        case Adoption.NEW:
-            outcome.adopted += 1
-        case Adoption.CHANGED:
-            outcome.changed += 1
-        case Adoption.RESTORED:
-            outcome.restored += 1
-        case Adoption.IN_THE_WAY | Adoption.OWNED:
-            outcome.refused += 1
-        case Adoption.GONE:
-            outcome.again.append(key)
-        case Adoption.SAME:
-            pass
 
 
 @dataclass(slots=True, kw_only=True)
@@ -231,7 +204,7 @@ class _Work:
         elif sight.nature in {Nature.OTHER, Nature.CLOSED}:
             seen.refused += 1
         elif sight.stored is not None:
-            seen.found.append(self._found(key, path, _described(sight), sight))
+            seen.found.append(self._found(key, path, sight))
 
     def _was_ours(self, key: str, description: Description | None, sight: Sight) -> bool:
         """Bytes of this very key, from before we began: a power cut may have undone a removal, or
@@ -242,39 +215,16 @@ class _Work:
             and sight.touched_ns < self.watching.since_ns
         )
 
-    def _found(self, key: str, path: str, description: Description | None, sight: Sight) -> Found:
+    def _found(self, key: str, path: str, sight: Sight) -> Found:
         stored = sight.stored
         if stored is None:
             raise ValueError("nothing is stored there")
-        type = guessed(key)
-        was = None if description is None else (description.bucket, description.key)
-        return Found(
-            key=key,
-            path=path,
-            fingerprint=stored.fingerprint,
-            modified_ns=max(0, stored.modified_ns),
-            etag=provisional(path, stored.fingerprint) if description is None else description.etag,
-            headers={} if type is None else {"content-type": type},
+        description = described(stored)
+        return found(
+            self.bucket,
+            key,
+            stored,
+            etag=provisional(path, stored.fingerprint),
+            description=description,
             stale=self._was_ours(key, description, sight),
-            was=None if was == (self.bucket.name, key) else was,
-            described=None
-            if description is None
-            else description.version(
-                Location(storage="", path=path, staged=None, fingerprint=stored.fingerprint),
-                modified_ns=max(0, stored.modified_ns),
-            ),
         )
-
-
-def _described(sight: Sight) -> Description | None:
-    stored = sight.stored
-    if stored is None or stored.description is None:
-        return None
-    description = decode(stored.description)
-    return description if description and description.size == stored.fingerprint.size else None
-
-
-def provisional(path: str, of: Fingerprint) -> str:
-    """An ETag for bytes that nobody has read yet: another one whenever they are changed."""
-    text = f"{path}\0{of.size}\0{of.stamp}"
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + UNDIGESTED

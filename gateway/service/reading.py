@@ -13,6 +13,7 @@ from gateway.s3.errors import S3Error
 from gateway.s3.ranges import ByteRange
 from gateway.service.beginning import begun
 from gateway.service.context import Context
+from gateway.service.looking import as_it_is
 from gateway.service.outside import unknown, unlike
 
 _LOOKS = 5
@@ -49,6 +50,14 @@ async def current(context: Context, bucket: Bucket, key: str) -> Version:
     if version is None:
         raise S3Error("NoSuchKey", Key=key)
     return version
+
+
+async def still_current(context: Context, bucket: Bucket, version: Version) -> Version:
+    """That version, or the one that others made of it where only the storage can tell. S3Error NoSuchKey."""
+    now = await as_it_is(context.services, bucket, version)
+    if now is None:
+        raise S3Error("NoSuchKey", Key=version.key)
+    return now
 
 
 def at_once(

@@ -23,6 +23,7 @@ async def put_object_tagging(context: Context, input: PutObjectTagging) -> PutOb
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html"""
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     require_current(input.version_id, input.key)
+    await current(context, bucket, input.key)
     await context.services.catalog.set_tags(bucket, input.key, input.tagging)
     return PutObjectTaggingResult()
 
@@ -33,5 +34,6 @@ async def delete_object_tagging(
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjectTagging.html"""
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     require_current(input.version_id, input.key)
+    await current(context, bucket, input.key)
     await context.services.catalog.set_tags(bucket, input.key, ())
     return DeleteObjectTaggingResult()

@@ -1,6 +1,7 @@
 """What a storage promises that does more than the five verbs by itself."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -327,3 +328,9 @@ async def test_what_is_not_declared_is_refused(storage: Storage) -> None:
             with pytest.raises(Unsupported):
                 await use()
     assert await paths(storage) == ["b/k"]
+
+
+@pytest.mark.needs(Can.ETAGS)
+async def test_stamps_that_look_like_etags_are_those_of_the_bytes(storage: Storage) -> None:
+    of = await put(storage, "b/k", b"bytes")
+    assert of.stamp == hashlib.md5(b"bytes").hexdigest()

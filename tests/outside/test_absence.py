@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from gateway.jobs.walking import walk
 from gateway.observe.tally import Tally
-from gateway.service.outside import Outcome
+from gateway.service.finding import Outcome
 from tests.live.client import Client
 from tests.live.server import Live, running
 from tests.outside.waiting import until

@@ -7,10 +7,10 @@ from apsw import Connection
 
 from backends.interface import Fingerprint
 from gateway.catalog.errors import CatalogUnavailable
-from gateway.catalog.outside import UNDIGESTED, Adoption, Found, Lying
+from gateway.catalog.outside import UNDIGESTED, Adoption, Found, Lying, Standing
 from gateway.catalog.placing import Placing
 from gateway.catalog.records import Bucket, Location, Version
-from gateway.catalog.sqlite import digests, locations, missing
+from gateway.catalog.sqlite import comparing, digests, locations, missing, objects
 from gateway.catalog.sqlite.encoding import version_of
 from gateway.catalog.sqlite.ledger import Transaction
 from gateway.catalog.sqlite.objects import LOOK_UP, store
@@ -40,6 +40,21 @@ def lying(reader: Connection, bucket: Bucket, prefix: str, after: str, limit: in
     return found
 
 
+def standing(
+    reader: Connection, bucket: Bucket, key: str, claim: str | None, since: int | None
+) -> Standing:
+    """As ``Catalog.standing``: all of one moment. Raises apsw.Error."""
+    reader.execute("BEGIN")
+    try:
+        return Standing(
+            version=objects.get(reader, bucket, key),
+            owned=comparing.is_owned(reader, bucket.storage, claim, since),
+            freed=comparing.freed(reader),
+        )
+    finally:
+        reader.execute("COMMIT")
+
+
 def adopt(
     transaction: Transaction, bucket: Bucket, found: tuple[Found, ...], now_ns: int
 ) -> list[Adoption]:
@@ -54,22 +69,23 @@ def adopt(
 def _adopt(
     transaction: Transaction, bucket: Bucket, placing: Placing, found: Found, now_ns: int
 ) -> Adoption:
-    if placing.glance(found.path).fingerprint != found.fingerprint:
+    is_remote = bucket.storage in transaction.ledger.remote
+    if not is_remote and placing.glance(found.path).fingerprint != found.fingerprint:
         return Adoption.GONE
     key = found.key.encode()
     row = transaction.row(LOOK_UP, (bucket.id, key))
-    if row is not None:
-        return _change(transaction, bucket, placing, version_of(bucket.name, found.key, row), found)
+    old = None if row is None else version_of(bucket.name, found.key, row)
+    if is_remote and (found.standing is None or not comparing.is_as_it_was(old, found.standing)):
+        return Adoption.GONE
+    if old is not None:
+        return _change(transaction, bucket, placing, old, found)
     claim = placing.claim(found.path)
     folds = transaction.ledger.folds(bucket.storage, placing)
-    if (bucket.storage, claim) in transaction.ledger.doomed:
-        # Deleted in this very batch: whose bytes are left there is known after it.
-        return Adoption.GONE
     if folds and locations.owned_by_another(transaction, bucket.storage, claim, bucket.id, key):
         return Adoption.OWNED
-    if not locations.freed(transaction, placing, bucket.storage, claim):
-        # Until what was deleted there is known to be gone for good.
-        return Adoption.GONE
+    refusal = _refusal(transaction, bucket, placing, claim, found)
+    if refusal is not None:
+        return refusal
     kept = missing.row_of_missing(transaction, bucket.id, key)
     if found.stale and kept is None:
         return Adoption.OWNED
@@ -77,6 +93,21 @@ def _adopt(
     store(transaction, bucket, key, claim if folds else None, new)
     missing.drop(transaction, bucket.id, key)
     return outcome
+
+
+def _refusal(
+    transaction: Transaction, bucket: Bucket, placing: Placing, claim: str, found: Found
+) -> Adoption | None:
+    """Whether something of ours may lie, or have lain, where no row tells of anything."""
+    if found.standing is not None:
+        return comparing.refusal(transaction, bucket.storage, claim, found.standing)
+    if (bucket.storage, claim) in transaction.ledger.doomed:
+        # Deleted in this very batch: whose bytes are left there is known after it.
+        return Adoption.GONE
+    if not locations.freed(transaction, placing, bucket.storage, claim):
+        # Until what was deleted there is known to be gone for good.
+        return Adoption.GONE
+    return None
 
 
 def _change(

@@ -13,7 +13,7 @@ from gateway.catalog.sqlite import locations, missing, uploads
 from gateway.catalog.sqlite.generation import Generation
 from gateway.catalog.sqlite.ledger import Transaction
 
-COLUMNS = "b.id, b.name, b.created_ns, b.region, b.storage, b.generation"
+COLUMNS = "b.id, b.name, b.created_ns, b.region, b.storage, b.generation, b.indexes, b.indexed"
 _MOST_CACHED = 4_096
 _LOOK_UP = f"SELECT {COLUMNS} FROM buckets b WHERE b.name = ?"  # noqa: S608 - constants
 _PAGE = (
@@ -24,7 +24,7 @@ _PAGE = (
 
 def bucket_of(row: tuple[Any, ...]) -> Bucket:
     """The bucket that a row of COLUMNS tells."""
-    id, name, created_ns, region, storage, generation = row
+    id, name, created_ns, region, storage, generation, indexes, indexed = row
     return Bucket(
         id=id,
         name=name,
@@ -32,6 +32,8 @@ def bucket_of(row: tuple[Any, ...]) -> Bucket:
         region=region,
         storage=storage,
         generation=generation,
+        indexes=bool(indexes),
+        indexed=bool(indexed),
     )
 
 
@@ -71,7 +73,15 @@ def page(reader: Connection, prefix: str, after: str, limit: int) -> Sequence[Bu
     return [bucket_of(row) for row in rows]
 
 
-def create(transaction: Transaction, name: str, region: str, storage: str, now_ns: int) -> Bucket:
+def create(
+    transaction: Transaction,
+    name: str,
+    region: str,
+    storage: str,
+    now_ns: int,
+    *,
+    indexed: bool = False,
+) -> Bucket:
     """As ``Catalog.create_bucket``; its folder is made after the commit. storage.Unavailable if the
     storage is not itself now."""
     if transaction.row("SELECT 1 FROM buckets WHERE name = ?", (name,)) is not None:
@@ -81,8 +91,8 @@ def create(transaction: Transaction, name: str, region: str, storage: str, now_n
         placing.check()
     transaction.ledger.changes_buckets = True
     transaction.execute(
-        "INSERT INTO buckets(name, created_ns, region, storage) VALUES(?, ?, ?, ?)",
-        (name, now_ns, region, storage),
+        "INSERT INTO buckets(name, created_ns, region, storage, indexed) VALUES(?, ?, ?, ?, ?)",
+        (name, now_ns, region, storage, indexed),
     )
     locations.spare_folder(transaction, storage, name)
     if placing is not None:
@@ -101,6 +111,28 @@ def create(transaction: Transaction, name: str, region: str, storage: str, now_n
         created_ns=now_ns,
         region=region,
         storage=storage,
+        indexed=indexed,
+    )
+
+
+def set_indexing(transaction: Transaction, name: str, *, indexes: bool) -> None:
+    """As ``Catalog.set_indexing``."""
+    changed = transaction.changed(
+        "UPDATE buckets SET indexes = ?1, indexed = indexed AND ?1, generation = generation + 1 "
+        "WHERE name = ?2 AND indexes != ?1",
+        (indexes, name),
+    )
+    if changed:
+        transaction.ledger.changes_buckets = True
+
+
+def set_indexed(transaction: Transaction, bucket: Bucket) -> None:
+    """As ``Catalog.set_indexed``."""
+    transaction.require(bucket)
+    transaction.ledger.changes_buckets = True
+    transaction.execute(
+        "UPDATE buckets SET indexed = 1, generation = generation + 1 WHERE id = ? AND indexes",
+        (bucket.id,),
     )
 
 

@@ -23,6 +23,7 @@ from gateway.catalog.outside import (
     Found,
     Lying,
     MissingLimit,
+    Standing,
     Undigested,
 )
 from gateway.catalog.placing import Placing
@@ -44,6 +45,7 @@ from gateway.catalog.sqlite import (
     adopting,
     buckets,
     checking,
+    comparing,
     copying,
     digests,
     intents,
@@ -69,6 +71,7 @@ _PAUSES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Between tries of a read that met another process repairing the WAL after a crash."""
 
 _PAGE = 1_000
+_OF_BUCKET = len(buckets.COLUMNS.split(", "))
 _log = structlog.get_logger("s3front.catalog")
 
 
@@ -123,8 +126,16 @@ class SqliteCatalog(Catalog):
 
     # Buckets
 
-    async def create_bucket(self, name: str, *, region: str, storage: str, now_ns: int) -> Bucket:
-        return await self._write(buckets.create, name, region, storage, now_ns)
+    async def create_bucket(
+        self, name: str, *, region: str, storage: str, now_ns: int, indexed: bool = False
+    ) -> Bucket:
+        return await self._write(buckets.create, name, region, storage, now_ns, indexed=indexed)
+
+    async def set_indexing(self, name: str, *, indexes: bool) -> None:
+        await self._write(buckets.set_indexing, name, indexes=indexes)
+
+    async def set_indexed(self, bucket: Bucket) -> None:
+        await self._write(buckets.set_indexed, bucket)
 
     async def delete_bucket(self, name: str) -> None:
         await self._write(buckets.delete, name)
@@ -298,7 +309,10 @@ class SqliteCatalog(Catalog):
 
     async def stale_uploads(self, *, before_ns: int, limit: int) -> Sequence[tuple[Bucket, Upload]]:
         rows = await self._read(uploads.stale, before_ns, limit)
-        return [(buckets.bucket_of(row[-6:]), uploads.upload_of(row[:-6])) for row in rows]
+        return [
+            (buckets.bucket_of(row[-_OF_BUCKET:]), uploads.upload_of(row[:-_OF_BUCKET]))
+            for row in rows
+        ]
 
     async def forget_completed(self, *, before_ns: int) -> int:
         forgotten = 0
@@ -387,10 +401,27 @@ class SqliteCatalog(Catalog):
         limit: MissingLimit,
         now_ns: int,
         expected: int = 0,
+        standings: Mapping[str, Standing] | None = None,
     ) -> Sequence[Absence]:
         return await self._write(
-            missing.mark, bucket, tuple(keys), limit=limit, now_ns=now_ns, expected=expected
+            missing.mark,
+            bucket,
+            tuple(keys),
+            limit=limit,
+            now_ns=now_ns,
+            expected=expected,
+            standings=standings,
         )
+
+    async def standing(
+        self, bucket: Bucket, key: str, path: str | None, *, freed: int | None = None
+    ) -> Standing:
+        placing = self._placings.get(bucket.storage)
+        claim = path if path is None or placing is None else placing.claim(path)
+        return await self._read(adopting.standing, bucket, key, claim, freed)
+
+    async def freed(self) -> int:
+        return await self._read(comparing.freed)
 
     async def adopt_bucket(self, name: str, *, region: str, storage: str, now_ns: int) -> bool:
         return await self._write(buckets.adopt, name, region, storage, now_ns)

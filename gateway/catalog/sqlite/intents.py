@@ -11,6 +11,7 @@ from gateway.catalog.errors import CatalogUnavailable
 from gateway.catalog.intents import Intent, Removal, Removed, Written
 from gateway.catalog.placing import Placing, shadow_path
 from gateway.catalog.records import Bucket, Location, Part, Upload
+from gateway.catalog.sqlite import comparing
 from gateway.catalog.sqlite.ledger import Transaction
 
 _OWN = (
@@ -252,10 +253,12 @@ def settle(transaction: Transaction, outcomes: Sequence[Removed]) -> None:
                 f"UPDATE remote_paths SET process = '', absences = 0 {_OF_REMOVAL}",  # noqa: S608
                 at,
             )
-        elif not transaction.changed(
+        elif transaction.changed(
             f"DELETE FROM remote_paths {_OF_REMOVAL} AND (process != '' OR absences)",  # noqa: S608
             at,
         ):
+            comparing.note_freed(transaction, removal.storage, removal.claim, removal.path)
+        else:
             transaction.execute(
                 f"UPDATE remote_paths SET absences = 1 {_OF_REMOVAL}",  # noqa: S608
                 at,

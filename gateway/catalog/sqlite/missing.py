@@ -1,15 +1,17 @@
 """Objects whose bytes are gone: out of sight, with all that was known of them kept."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from apsw import Connection
 
 from backends.interface import Nature
 from gateway.catalog.errors import TooManyMissing
-from gateway.catalog.outside import Absence, MissingLimit
+from gateway.catalog.outside import Absence, MissingLimit, Standing
 from gateway.catalog.placing import Placing
 from gateway.catalog.records import Bucket, Location, Version
+from gateway.catalog.sqlite.comparing import is_as_it_was
 from gateway.catalog.sqlite.encoding import VERSION_COLUMNS, location_of, version_of
 from gateway.catalog.sqlite.ledger import Transaction
 
@@ -60,23 +62,34 @@ def mark(
     limit: MissingLimit,
     now_ns: int,
     expected: int,
+    standings: Mapping[str, Standing] | None,
 ) -> list[Absence]:
     """As ``Catalog.mark_missing``."""
     transaction.require(bucket)
-    outcomes = [_mark(transaction, bucket, key, now_ns) for key in keys]
+    outcomes = [
+        _mark(transaction, bucket, key, now_ns, None if standings is None else standings[key])
+        for key in keys
+    ]
     if Absence.MISSING in outcomes:
         _refuse_too_many(transaction, bucket, limit, now_ns, expected)
     return outcomes
 
 
-def _mark(transaction: Transaction, bucket: Bucket, key: str, now_ns: int) -> Absence:
+def _mark(
+    transaction: Transaction, bucket: Bucket, key: str, now_ns: int, before: Standing | None
+) -> Absence:
     at = (bucket.id, key.encode())
     row = transaction.row(_LOOK_UP_CURRENT, at)
     if row is None:
         return Absence.NO_OBJECT
     location = location_of(bucket.name, key, row)
     placing = transaction.ledger.placing(location.storage)
-    if placing is None or _is_there(transaction, placing, location) or not placing.certain():
+    if placing is None:
+        return Absence.THERE
+    if location.storage in transaction.ledger.remote:
+        if before is None or not is_as_it_was(version_of(bucket.name, key, row), before):
+            return Absence.THERE
+    elif _is_there(transaction, placing, location) or not placing.certain():
         return Absence.THERE
     transaction.execute(MOVE, (now_ns, *at))
     transaction.execute(f"DELETE FROM objects {_OF_KEY}", at)  # noqa: S608 - a constant

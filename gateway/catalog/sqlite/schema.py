@@ -11,7 +11,7 @@ from apsw import Connection
 
 from gateway.catalog.errors import CatalogUnavailable
 
-VERSION = 4
+VERSION = 5
 
 # A version's row. NULL stands for the usual: version_id "null", storage_class "STANDARD", path
 # "bucket/key", fingerprint_size = size. claim is kept where a storage confuses names. headers holds
@@ -213,11 +213,32 @@ def _add_remote(connection: Connection) -> None:
     connection.execute(_REMOTE)
 
 
+# indexes: whether what others put there is to be indexed; indexed: whether all of it has been. freed_paths:
+# which natural paths were seen empty of our bytes, in that order, the last of them (see
+# gateway/catalog/sqlite/comparing.py).
+_INDEXING = """
+ALTER TABLE buckets ADD COLUMN indexes INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE buckets ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE freed_paths(
+    number INTEGER PRIMARY KEY,
+    storage TEXT NOT NULL,
+    claim TEXT NOT NULL
+) STRICT;
+CREATE INDEX freed_paths_by_claim ON freed_paths(storage, claim, number);
+"""
+
+
+def _add_indexing(connection: Connection) -> None:
+    connection.execute(_INDEXING)
+
+
 STEPS: Sequence[Callable[[Connection], None]] = (
     _create,
     _add_outside,
     _add_findings,
     _add_remote,
+    _add_indexing,
 )
 """Step n makes version n+1 of version n, in O(1): rewrites of rows are jobs of their own."""
 

@@ -31,7 +31,8 @@ _IN_ORDER = (
     "ORDER BY u.key, u.initiated_ns, u.id LIMIT ?"
 )
 _BY_AGE = (
-    f"SELECT {COLUMNS}, b.id, b.name, b.created_ns, b.region, b.storage, b.generation {_FROM} "
+    f"SELECT {COLUMNS}, b.id, b.name, b.created_ns, b.region, b.storage, b.generation, "
+    f"b.indexes, b.indexed {_FROM} "
     "WHERE u.initiated_ns < ? ORDER BY u.initiated_ns, u.id LIMIT ?"
 )
 
@@ -114,7 +115,7 @@ def page(
 
 
 def stale(reader: Connection, before_ns: int, limit: int) -> list[tuple[Any, ...]]:
-    """Rows of COLUMNS and six of their buckets, initiated before that time, oldest first.
+    """Rows of COLUMNS and of those of their buckets, initiated before that time, oldest first.
 
     Raises apsw.Error.
     """
