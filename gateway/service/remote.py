@@ -27,6 +27,7 @@ from gateway.catalog.records import (
 )
 from gateway.s3.errors import S3Error
 from gateway.service.arriving import RemoteArriving, Target, Way, is_taken, taken, way_of
+from gateway.service.conditions import refuse_early
 from gateway.service.context import Context
 from gateway.service.description import record_of_at_most
 from gateway.service.proof import Proof
@@ -200,6 +201,8 @@ async def _in_storage(
                 ETag=part.etag,
             )
     natural = path == storage.natural(bucket.name, upload.key)
+    # Refused later, the parts are put together already: those that were left out are lost.
+    await refuse_early(context, bucket, upload.key, only_if)
     stored = await _put_together(context, storage, completion, creates=natural)
     location = Location(
         storage=upload.storage,

@@ -28,6 +28,10 @@ class Workers:
     def log(self) -> str:
         return self._running.log
 
+    def stop(self) -> None:
+        """End all processes; they must end well."""
+        assert self._running.stop() == 0, self.log[-4000:]
+
     def pids(self) -> list[int]:
         return self._running.workers()
 
@@ -43,9 +47,10 @@ class Workers:
 
 @contextlib.contextmanager
 def workers(
-    folder: Path, *, durability: str = "relaxed", factory: str = FACTORY
+    folder: Path, *, durability: str = "relaxed", factory: str = FACTORY, **flags: object
 ) -> Iterator[Workers]:
-    """Two workers on ``folder`` while the context lasts; they must end well."""
+    """Two workers on ``folder`` while the context lasts; they must end well. ``flags``: further
+    settings, or the ``file`` that has them."""
     keys = {"S3FRONT_ROOT_ACCESS_KEY": ACCESS_KEY, "S3FRONT_ROOT_SECRET_KEY": SECRET_KEY}
     server = Running(
         folder,
@@ -54,6 +59,7 @@ def workers(
         workers=WORKERS,
         durability=durability,
         log_level="debug",
+        **flags,
     )
     try:
         assert server.endpoint, server.log

@@ -1,0 +1,130 @@
+"""Two workers on one S3 service, which is a process of its own: what clients see fits one order, also
+while workers are killed, and in the end the service holds the current objects and nothing else."""
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from backends.registry import construct
+from gateway.catalog.sqlite import SqliteCatalog
+from gateway.service import removing
+from tests.backends.s3.moto_server import moto_settings
+from tests.linearizable.checker import all_impossible
+from tests.linearizable.clients import Load
+from tests.linearizable.workers import Workers, workers
+from tests.seeds import seed
+from tests.server.running import until
+
+SOAK_ACTS = int(os.environ.get("S3FRONT_TEST_ACTS", "1000"))
+"""Of each client, in the long form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A bucket of an S3 service, and where the server that uses it has its catalog."""
+
+    folder: Path
+    settings: dict[str, object]
+
+    @property
+    def catalog(self) -> Path:
+        return self.folder / "catalog.db"
+
+    @property
+    def file(self) -> Path:
+        """Settings of the server."""
+        file = self.folder / "s3front.toml"
+        lines = [f"{name} = {json.dumps(value)}" for name, value in self.settings.items()]
+        file.write_text("\n".join(["[storages.cloud]", 'type = "s3"', *lines, ""]))
+        return file
+
+    async def left(self) -> tuple[set[str], set[str]]:
+        """After the next start, the end of all uploads and two rounds of the janitor: the paths that hold
+        bytes, those of the current objects."""
+        storage = construct("s3", self.settings)
+        await storage.open()
+        storages = {"cloud": storage}
+        catalog = SqliteCatalog(self.catalog, placings=storages, durable=False)
+        await catalog.open()
+        await catalog.recover()
+        for bucket, upload in await catalog.stale_uploads(before_ns=2**62, limit=10_000):
+            await catalog.abort_upload(bucket, upload.key, upload.id)
+        for _ in range(2):
+            await removing.sweep(catalog, storages)
+        bucket = await catalog.bucket("shared")
+        known = set()
+        async for entry in catalog.every_entry(bucket):
+            version = await catalog.get(bucket, entry.key)
+            assert version is not None
+            known.add(version.location.path)
+        held = {one.path async for one in storage.list()}
+        held |= {one.path async for one in storage.list(".s3front/")}
+        doomed = {one.path for one in await catalog.doomed()}
+        assert not doomed & held
+        await catalog.aclose()
+        await storage.aclose()
+        return held, known
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    settings = moto_settings(profile="aws", address_style="path", prefix="shared")
+    return Service(folder=tmp_path, settings=settings)
+
+
+@pytest.fixture
+def server(service: Service) -> Iterator[Workers]:
+    flags = {"file": str(service.file), "catalog": str(service.catalog)}
+    (service.folder / "data").mkdir()
+    with workers(service.folder / "data", **flags) as server:
+        server.client.make_bucket("shared")
+        yield server
+
+
+def judged(load: Load) -> None:
+    wrong = all_impossible(load.history)
+    assert not wrong, "\n".join(f"{key!r}: {verdict}" for key, verdict in wrong.items())
+
+
+def run_with_kills(server: Workers, load: Load, kills: int) -> None:
+    """Kill a worker each time another share of the work is done."""
+    running = threading.Thread(target=load.run)
+    running.start()
+    whole = load.clients * load.acts
+    try:
+        for number in range(kills):
+            share = whole * (number + 1) // (kills + 1)
+            until(lambda share=share: load.done >= share or not running.is_alive(), seconds=600)  # type: ignore[misc]
+            server.kill_one(number)
+    finally:
+        running.join()
+    assert load.done == whole
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kills", [0, 3])
+def test_what_clients_see_is_linearizable(service: Service, server: Workers, kills: int) -> None:
+    check(service, server, kills=kills, acts=40)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_it_is_so_for_long(service: Service, server: Workers) -> None:
+    check(service, server, kills=12, acts=SOAK_ACTS)
+
+
+def check(service: Service, server: Workers, *, kills: int, acts: int) -> None:
+    load = Load(client=server.client, bucket="shared", seed=seed("load"), acts=acts)
+    run_with_kills(server, load, kills)
+    judged(load)
+    assert len(load.history) > 200
+    assert (load.lost > 0) is (kills > 0)
+    server.stop()
+    held, known = asyncio.run(service.left())
+    assert held == known
