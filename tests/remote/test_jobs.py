@@ -90,10 +90,11 @@ def test_what_a_dead_worker_was_writing_is_cleared_away(
         assert storage.hit.wait(20)
         roll = Roll(tmp_path / "nobody-lives")
         roll.enter("another")
+        assert live.run(services.catalog.writers()) == [services.process]
         live.run(leavings.clear(services, roll))
+        assert live.run(services.catalog.writers()) == []
         live.run(storage.disarm())
         assert put.result().status == 503
-    assert live.run(services.catalog.writers()) == []
     live.run(swept(services))
     if storage.can & (Can.CREATE | Can.MOVE):  # else the path is never used again
         live.run(check_nothing_is_left(services))

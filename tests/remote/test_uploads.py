@@ -1,11 +1,13 @@
 """Multipart uploads and copies on storages behind a network."""
 
+import asyncio
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
-from backends.interface import Can, Limits
+from backends.interface import Can, Limits, Stored
 from backends.remote_memory import AS_S3, AS_WEBDAV
 from gateway.catalog.records import Upload
 from gateway.service import completing
@@ -132,6 +134,39 @@ def test_what_was_completed_without_an_answer_may_be_aborted(
     assert live.client.request("DELETE", "/bucket/key", f"uploadId={upload}").status == 204
     live.run(check_nothing_is_left(live.services))
     assert live.client.get("bucket", "key").status == 404
+
+
+class Overtaken(FailingStorage):
+    """Somebody else is between the storage's completion and ours."""
+
+    between: Callable[[], object] | None = None
+
+    async def complete_parts(
+        self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
+    ) -> Stored:
+        stored = await super().complete_parts(path, upload, parts, create=create)
+        between, self.between = self.between, None
+        if between is not None:
+            await asyncio.to_thread(between)
+        return stored
+
+
+def test_what_was_completed_and_is_refused_is_completed_again_or_removed(serve: Serve) -> None:
+    storage = Overtaken(AS_S3 & ~Can.DESCRIBE, Limits())
+    live = serve(storage)
+    client = live.client
+    for again in (True, False):
+        upload, parts = sent(live, "key")
+        storage.between = lambda: client.put("bucket", "key", b"other")
+        refused = client.complete("bucket", "key", upload, parts, if_none_match="*")
+        assert (refused.status, client.get("bucket", "key").body) == (412, b"other")
+        if again:
+            assert client.complete("bucket", "key", upload, parts).status == 200
+            assert client.get("bucket", "key").body == WHOLE
+        else:
+            client.request("DELETE", "/bucket/key", f"uploadId={upload}")
+        client.delete("bucket", "key")
+        live.run(check_nothing_is_left(live.services))
 
 
 def test_others_bytes_are_not_taken_for_the_parts(s3: tuple[Live, FailingStorage]) -> None:
