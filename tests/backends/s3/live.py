@@ -13,6 +13,14 @@ SETTINGS = os.environ.get("S3FRONT_TEST_S3")
 
 def live_storage() -> Storage:
     """A storage, not yet open, below a prefix of its own in the bucket, which is left there."""
+    return construct("s3", {**_settings(), "prefix": f"s3front-tests/{secrets.token_hex(8)}"})
+
+
+def live_profile() -> object:
+    """What its settings say of the service."""
+    return _settings().get("profile")
+
+
+def _settings() -> dict[str, object]:
     assert SETTINGS is not None
-    settings = tomllib.loads(Path(SETTINGS).read_text())
-    return construct("s3", {**settings, "prefix": f"s3front-tests/{secrets.token_hex(8)}"})
+    return tomllib.loads(Path(SETTINGS).read_text())
