@@ -16,6 +16,7 @@ from backends.interface import Can
 from backends.s3.profiles import PROFILES
 from gateway.service import completing
 from tests.backends.s3.moto_server import moto_settings
+from tests.backends.webdav.serving import settings_of
 from tests.live.server import Live, running
 from tests.model import nasty
 from tests.model.machine import SideBySide
@@ -31,11 +32,21 @@ def _s3() -> dict[str, Any]:
     return {"storages": {"main": {"type": "s3", **given}}}
 
 
+def _webdav(name: str) -> dict[str, Any]:
+    return {"storages": {"main": {"type": "webdav", **settings_of(name)}}}
+
+
 STORAGES: dict[str, dict[str, Any] | Callable[[], dict[str, Any]]] = {
     "memory": {"storages": {"main": {"type": "memory"}}},
     "memory as S3": {"storages": {"main": {"type": "memory", "like": "s3"}}},
     "S3": _s3,
     "memory as WebDAV": {"storages": {"main": {"type": "memory", "like": "webdav"}}},
+    "WebDAV on Apache": lambda: _webdav("apache"),
+    "WebDAV on nginx": lambda: _webdav("nginx"),
+    "WebDAV on lighttpd": lambda: _webdav("lighttpd"),
+    "WebDAV on sabre": lambda: _webdav("sabre"),
+    "WebDAV on wsgidav": lambda: _webdav("wsgidav"),
+    "WebDAV on rclone": lambda: _webdav("rclone"),
     "local relaxed": {"durability": "relaxed"},
     "local full": {"durability": "full"},
 }

@@ -21,6 +21,15 @@ def running(name: str) -> Running:
     return _started.enter_context(SERVERS[name]())
 
 
+def settings_of(name: str) -> dict[str, object]:
+    """Settings of a storage in a new folder of the server of that name."""
+    return {
+        "endpoint": running(name).url,
+        "prefix": f"test {secrets.token_hex(8)}/ü",
+        "allow_private": True,
+    }
+
+
 def webdav_storage(name: str) -> WebDavStorage:
     """A storage, not yet opened, in a new folder of the server of that name.
 
@@ -31,12 +40,7 @@ def webdav_storage(name: str) -> WebDavStorage:
 
 class _Remembering(WebDavStorage):
     def __init__(self, name: str) -> None:
-        settings = {
-            "endpoint": running(name).url,
-            "prefix": f"test {secrets.token_hex(8)}/ü",
-            "allow_private": True,
-        }
-        super().__init__(webdav_settings(settings), dialect=_found.get(name))
+        super().__init__(webdav_settings(settings_of(name)), dialect=_found.get(name))
         self._name = name
 
     async def open(self) -> None:
