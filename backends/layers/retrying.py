@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
-from backends.errors import Damaged, NotFound, StorageError, Throttled
+from backends.errors import Damaged, NotFound, StorageError, Throttled, Unavailable
 from backends.interface import PIECE, Content, Fingerprint, Storage, Stored
 from backends.layers.around import Around, AroundContent
 
@@ -89,7 +89,8 @@ class Retrying(Around):
             )
         kept = [piece async for piece in _bounded(body, size)]
         return await self.again(
-            lambda: self.inner.write(path, _given(kept), size=size, description=description)
+            lambda: self.inner.write(path, _given(kept), size=size, description=description),
+            publishes=True,
         )
 
     async def delete(self, path: str) -> None:
@@ -129,7 +130,7 @@ class Retrying(Around):
                 source, path, only_if=only_if, description=description, create=create
             )
 
-        return await copied() if create else await self.again(copied)
+        return await copied() if create else await self.again(copied, publishes=True)
 
     async def write_part(
         self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
@@ -164,18 +165,36 @@ class Retrying(Around):
         def completed() -> Awaitable[Stored]:
             return self.inner.complete_parts(path, upload, parts, create=create)
 
-        return await completed() if create else await self.again(completed)
+        if create:
+            return await completed()
+        # No such upload: an attempt before this one may have completed it, as callers know.
+        return await self.again(completed, publishes=True, tells=NotFound)
 
     async def abort_parts(self, path: str, upload: str) -> None:
         await self.again(lambda: self.inner.abort_parts(path, upload))
 
-    async def again(self, act: Callable[[], Awaitable[_T]]) -> _T:
-        """The outcome of ``act``, done until it succeeds, fails for good or patience is out."""
+    async def again(
+        self,
+        act: Callable[[], Awaitable[_T]],
+        *,
+        publishes: bool = False,
+        tells: type[StorageError] | None = None,
+    ) -> _T:
+        """The outcome of ``act``, done until it succeeds, fails for good or patience is out.
+
+        ``publishes``: what is refused in the end may have been done by an attempt before, or come to be
+        done later; then Unavailable, unless the error is one that ``tells`` as much.
+        """
         attempt, begun = 0, self.clock()
         while True:
             try:
                 outcome = await act()
             except StorageError as error:
+                told = tells is not None and isinstance(error, tells)
+                if publishes and attempt and not (error.retryable or told):
+                    raise Unavailable(
+                        f"{error}; an attempt before it may have succeeded"
+                    ) from error
                 attempt += 1
                 await self.pause_or_raise(error, attempt, begun)
             else:

@@ -23,7 +23,7 @@ STAGING = {
     *("drop_staged", "glance", "glance_staged", "examine", "certain", "changes"),
 }
 """What only a storage has whose root is ours alone."""
-PURE = {"open", "aclose", "check", "claim", "natural", "link", "read_at_once"}
+PURE = {"open", "aclose", "check", "claim", "natural", "link", "read_at_once", "about"}
 
 
 def verbs(of: type) -> set[str]:
@@ -36,7 +36,7 @@ def test_every_verb_is_passed_on() -> None:
     assert verbs(Storage) - STAGING == verbs(Around)
     for layer in (Timing, Limiting, Metering):
         assert verbs(Around) - PURE <= verbs(layer)
-    assert verbs(Around) - {"open", "aclose", "check"} <= verbs(Prefixed)
+    assert verbs(Around) - {"open", "aclose", "check", "about"} <= verbs(Prefixed)
 
 
 def test_what_needs_a_root_is_not_passed_on() -> None:

@@ -77,6 +77,23 @@ async def test_what_stays_wrong_is_not_tried_again(verb: str, error: type[Except
     assert pauses.of == []
 
 
+@pytest.mark.parametrize("verb", ["write", "copy", "complete_parts"])
+@pytest.mark.parametrize("error", [Denied, Full, Damaged])
+async def test_what_is_refused_in_the_end_may_have_been_done_before(
+    verb: str, error: type[StorageError]
+) -> None:
+    storage, inner, of, upload, _ = await retrying()
+    inner.errors.extend([Unavailable("lost"), error("no")])
+    with pytest.raises(Unavailable, match="before"):
+        await ACTS[verb](storage, of, upload)
+    inner.errors.extend([Unavailable("lost"), NotFound("no such upload")])
+    with pytest.raises(NotFound if verb == "complete_parts" else Unavailable):
+        await ACTS[verb](storage, of, upload)
+    inner.errors.extend([Unavailable("lost"), error("no")])
+    with pytest.raises(error):
+        await storage.stat("b/k")
+
+
 async def test_what_is_not_safe_is_done_once() -> None:
     storage, inner, of, upload, _ = await retrying()
     unsafe: Mapping[str, Callable[[], Awaitable[object]]] = {
