@@ -12,12 +12,14 @@ from gateway.s3.listings import (
 )
 from gateway.s3.results import Owner
 from gateway.service.context import Context
+from gateway.service.merging import listed
 
 
 async def list_objects(context: Context, input: ListObjects) -> ListObjectsResult:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html"""
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
-    page = await context.services.catalog.list(
+    page = await listed(
+        context.services,
         bucket,
         prefix=input.prefix or "",
         delimiter=input.delimiter or "",
@@ -46,7 +48,8 @@ async def list_objects_v2(context: Context, input: ListObjectsV2) -> ListObjects
         after = after_of(input.continuation_token)
     else:
         after = input.start_after or ""
-    page = await context.services.catalog.list(
+    page = await listed(
+        context.services,
         bucket,
         prefix=input.prefix or "",
         delimiter=input.delimiter or "",
@@ -85,7 +88,8 @@ async def list_object_versions(
             ArgumentName="version-id-marker",
             ArgumentValue=input.version_id_marker,
         )
-    page = await context.services.catalog.list(
+    page = await listed(
+        context.services,
         bucket,
         prefix=input.prefix or "",
         delimiter=input.delimiter or "",
