@@ -110,11 +110,10 @@ def _memory(settings: Settings) -> Storage:
 
 
 def _s3(settings: Settings) -> Storage:
-    from backends.layers.retrying import Retrying  # noqa: PLC0415 - as above
-    from backends.s3.settings import read_settings  # noqa: PLC0415
+    from backends.s3.settings import read_settings  # noqa: PLC0415 - as above
     from backends.s3.storage import S3Storage  # noqa: PLC0415
 
-    return Retrying(S3Storage(read_settings(settings)))
+    return S3Storage(read_settings(settings))
 
 
 def _webdav(settings: Settings) -> Storage:
