@@ -231,6 +231,9 @@ def _services(
         ),
         watching=_watching(settings),
         links=Links(linked_to(settings)),
+        cache_control={
+            bucket.name: bucket.cache_control for bucket in settings.buckets if bucket.cache_control
+        },
         verify_reads=settings.verify_reads,
         tally=_tally(settings),
     )

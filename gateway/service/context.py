@@ -103,6 +103,8 @@ class Services:
     watching: Watching | None = None
     """None: files that others put under the paths are left alone."""
     links: Links = field(default_factory=Links)
+    cache_control: Mapping[str, str] = field(default_factory=dict)
+    """Cache-Control of objects that have none, by bucket."""
     verify_reads: bool = False
     """Whether bytes of whole objects are compared with their digests as they are sent."""
     tally: Tally = field(default_factory=Tally)

@@ -14,8 +14,8 @@ from backends.interface import Can
 from gateway.catalog.records import Version
 from gateway.s3.errors import S3Error
 from gateway.s3.inputs.objects import GetObject
-from gateway.s3.metadata import overridden
 from gateway.service.context import Context
+from gateway.service.told import told_headers
 
 LONGEST_S: Final = 300
 """Seconds for which a link holds; less if the URL that asked for it holds for less."""
@@ -54,7 +54,7 @@ def _link(context: Context, version: Version, input: GetObject) -> str | None:
     storage = context.storage(location.storage)
     if Can.LINK not in storage.can:
         return None
-    told = overridden(version.headers, input)
+    told = told_headers(context, version, input)
     answer_with = {name: value for name, value in told.items() if name in _TOLD}
     try:
         return storage.link(location.path, seconds=seconds, answer_with=answer_with)

@@ -17,7 +17,7 @@ from gateway.s3.inputs.objects import (
     PutObject,
 )
 from gateway.s3.message import Stream
-from gateway.s3.metadata import overridden, stored_headers
+from gateway.s3.metadata import stored_headers
 from gateway.s3.ranges import ByteRange, parse_range, part_range
 from gateway.s3.results import (
     DeletedObject,
@@ -39,6 +39,7 @@ from gateway.service.outside import unknown, watched
 from gateway.service.publishers import publisher_of
 from gateway.service.publishing import Facts
 from gateway.service.reading import at_once, current, open_current, still_current, whole
+from gateway.service.told import told_headers
 from gateway.service.versions import require_current
 
 
@@ -127,7 +128,7 @@ async def head_object(context: Context, input: HeadObject) -> HeadObjectResult:
         last_modified=version.modified_ns // 1_000_000_000,
         e_tag=version.etag,
     )
-    _tell(result, input, version, _wanted(context, input, version))
+    _tell(context, result, input, version, _wanted(context, input, version))
     return result
 
 
@@ -151,7 +152,7 @@ async def get_object(context: Context, input: GetObject) -> GetObjectResult:
         body=body,
     )
     try:
-        _tell(result, input, version, wanted)
+        _tell(context, result, input, version, wanted)
     except S3Error:
         if not isinstance(body, bytes):
             await body.aclose()
@@ -176,10 +177,16 @@ async def _open(
     return version, opened.chosen, guarded
 
 
-def _tell(result: HeadObjectResult, input: GetObject, version: Version, wanted: _Wanted) -> None:
+def _tell(
+    context: Context,
+    result: HeadObjectResult,
+    input: GetObject,
+    version: Version,
+    wanted: _Wanted,
+) -> None:
     """What GET and HEAD tell alike."""
     result.content_range, result.parts_count = wanted
-    result.headers = overridden(version.headers, input)
+    result.headers = told_headers(context, version, input)
     result.metadata = version.metadata
     result.storage_class = version.storage_class
     if version.tags:

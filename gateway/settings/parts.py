@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from backends import registry
 
+_HEADER = re.compile(r"[!-~][ -~]{0,255}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -88,6 +89,20 @@ class BucketSettings(BaseModel):
     storage: str | None = Field(
         default=None, description="Storage of its objects; without it the default storage."
     )
+
+    cache_control: str | None = Field(
+        default=None, description="Cache-Control of its objects that were stored without one."
+    )
+
+    @field_validator("cache_control")
+    @classmethod
+    def _sendable(cls, value: str | None) -> str | None:
+        if value is not None and not _HEADER.fullmatch(value):
+            raise refusal(
+                "cache_control is no value of a header.",
+                'Write directives as they are sent: "public, max-age=86400".',
+            )
+        return value
 
     @model_validator(mode="before")
     @classmethod
