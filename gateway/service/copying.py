@@ -20,6 +20,7 @@ from gateway.service.context import Context
 from gateway.service.publishers import publisher_of
 from gateway.service.publishing import Arriving, Facts
 from gateway.service.reading import Opened, current, open_current, whole
+from gateway.service.unread import Unread
 from gateway.service.versions import require_current
 
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -147,6 +148,9 @@ async def _copy(
         check_copy_source(context, input, version)
         _check_size(context, version.size)
 
+    def is_read(version: Version, _: None) -> bool:
+        return not _is_known(input, version, bucket)
+
     async def copy(opened: Opened[None]) -> tuple[Arriving, Facts]:
         return await _copied(context, opened, bucket, input)
 
@@ -154,8 +158,10 @@ async def _copy(
         context,
         source,
         input.copy_source.key,
+        by_itself=Can.COPY in context.storage(bucket.storage).can,
         choose=choose,
         span=lambda version, _: whole(version),
+        is_read=is_read,
         use=copy,
     )
     publisher = publisher_of(context.storage(bucket.storage))
@@ -167,26 +173,59 @@ async def _of_opened(
     bucket: Bucket,
     key: str,
     *,
+    by_itself: bool,
     choose: Callable[[Version], Chosen],
     span: Callable[[Version, Chosen], ByteRange],
+    is_read: Callable[[Version, Chosen], bool],
     use: Callable[[Opened[Chosen]], Awaitable[Result]],
 ) -> Result:
-    """What ``use`` makes of the open source. It is opened again if it is replaced meanwhile, on a
-    storage whose readings do not outlive that."""
+    """What ``use`` makes of the source, opened, or looked up only if the storage can copy ``by_itself``
+    what is not read. Where a reading does not outlive what replaces it, it begins again with that."""
     for look in range(1, _LOOKS + 1):
-        opened = await open_current(context, bucket, key, choose, span)
+        opened = await _unread(context, bucket, key, choose, span, is_read) if by_itself else None
+        if opened is None:
+            opened = await open_current(context, bucket, key, choose, span)
         try:
             return await use(opened)
         except (NotFound, Damaged):
-            if look == _LOOKS or _outlives(context, opened.version):
+            read = not isinstance(opened.content, Unread)
+            if look == _LOOKS or (read and _outlives(context, opened.version)):
                 raise
         finally:
             await opened.content.aclose()
     raise AssertionError("unreachable")
 
 
+async def _unread(  # noqa: PLR0917 - as open_current
+    context: Context,
+    bucket: Bucket,
+    key: str,
+    choose: Callable[[Version], Chosen],
+    span: Callable[[Version, Chosen], ByteRange],
+    is_read: Callable[[Version, Chosen], bool],
+) -> Opened[Chosen] | None:
+    version = await current(context, bucket, key)
+    chosen = choose(version)
+    if is_read(version, chosen):
+        return None
+    storage = context.storage(version.location.storage)
+    content = Unread(storage, version.location, span(version, chosen))
+    return Opened(version=version, chosen=chosen, content=content)
+
+
 def _outlives(context: Context, version: Version) -> bool:
     return Can.OUTLIVE in context.storage(version.location.storage).can
+
+
+def _is_known(input: CopyObject, version: Version, bucket: Bucket) -> bool:
+    """Whether all that is to be known of the copy is known of bytes on the same storage."""
+    checksum = version.checksum
+    return (
+        checksum is not None
+        and checksum.type == "FULL_OBJECT"
+        and input.checksum_algorithm in {None, checksum.algorithm}
+        and version.location.storage == bucket.storage
+    )
 
 
 async def _copied(
@@ -194,16 +233,14 @@ async def _copied(
 ) -> tuple[Arriving, Facts]:
     """Copy, in the storage if nothing new has to be known of the bytes, else through the hashes."""
     version = opened.version
-    checksum = version.checksum
     wanted = input.checksum_algorithm or _algorithm(version) or DEFAULT_ALGORITHM
-    known = checksum is not None and (checksum.algorithm, checksum.type) == (wanted, "FULL_OBJECT")
-    known = known and version.location.storage == bucket.storage
+    known = _is_known(input, version, bucket)
     facts = _facts(
         context,
         input,
         version,
         version.etag if known else "",
-        checksum if known else None,
+        version.checksum if known else None,
     )
     arriving: Arriving = publisher_of(context.storage(bucket.storage)).begin(
         context, bucket, facts, copies=True
@@ -251,6 +288,9 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
     algorithm = upload.checksum_algorithm or DEFAULT_ALGORITHM
     publisher = publisher_of(context.storage(upload.storage))
 
+    def is_read(version: Version, span: ByteRange) -> bool:
+        return not _is_known_part(upload, version, span, algorithm)
+
     async def copy(opened: Opened[ByteRange]) -> Part:
         size = opened.chosen.length
         async with publisher.part(context, bucket, upload, input.part_number, size) as writer:
@@ -261,8 +301,10 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
         context,
         source,
         input.copy_source.key,
+        by_itself=Can.COPY_PARTS in context.storage(upload.storage).can,
         choose=choose,
         span=lambda _, span: span,
+        is_read=is_read,
         use=copy,
     )
     checksums = {algorithm: part.checksum} if upload.checksum_algorithm and part.checksum else {}
@@ -276,24 +318,30 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
 async def _copy_part(
     context: Context, opened: Opened[ByteRange], arriving: Arriving, upload: Upload, algorithm: str
 ) -> tuple[str, str]:
-    """ETag and checksum of a part that is copied: in the storage if both are known, as they are of a
-    whole object that was put in one piece; else through the hashes."""
+    """ETag and checksum of a part that is copied: in the storage if both are known; else through the
+    hashes."""
     version, content = opened.version, opened.content
-    checksum = version.checksum
-    if (
-        version.location.storage == upload.storage
-        and opened.chosen == whole(version)
-        and _MD5.fullmatch(version.etag)
-        and checksum is not None
-        and (checksum.algorithm, checksum.type) == (algorithm, "FULL_OBJECT")
-    ):
+    if version.checksum is not None and _is_known_part(upload, version, opened.chosen, algorithm):
         await arriving.copy(content)
-        return version.etag, checksum.value
+        return version.etag, version.checksum.value
     hashing = Hashing(context.pool, (algorithm,))
     async for piece in content.chunks():
         await hashing.update(piece)
         await arriving.write(piece)
     return hashing.md5, hashing.checksum(algorithm)
+
+
+def _is_known_part(upload: Upload, version: Version, span: ByteRange, algorithm: str) -> bool:
+    """Whether ETag and checksum of the part are known, as they are of a whole object that was put in one
+    piece, and it is on the same storage."""
+    checksum = version.checksum
+    return (
+        version.location.storage == upload.storage
+        and span == whole(version)
+        and _MD5.fullmatch(version.etag) is not None
+        and checksum is not None
+        and (checksum.algorithm, checksum.type) == (algorithm, "FULL_OBJECT")
+    )
 
 
 def _check_size(context: Context, size: int) -> None:

@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import http.client
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from backends.interface import Can, Content, Fingerprint, Limits
-from backends.remote_memory import AS_S3
+from backends.interface import Can, Content, Fingerprint, Limits, Stored
+from backends.remote_memory import AS_S3, RemoteMemoryStorage
 from tests.live.client import Client
 from tests.live.server import Live
 from tests.remote.conftest import Serve
 from tests.remote.failing_storage import FailingStorage
+from tests.remote.left import check_nothing_is_left
 
 LARGE = 24 * 1024**2
 
@@ -79,9 +81,39 @@ def test_what_is_deleted_before_the_first_byte_is_not_found(
     assert live.client.get("bucket", "key").code == "NoSuchKey"
 
 
-def test_what_is_copied_is_one_version_though_it_is_replaced(
-    live: Live, storage: Interposing
+def test_a_copy_by_the_storage_is_of_the_version_that_is_there_by_then(
+    live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    client, copy = live.client, RemoteMemoryStorage.copy
+    client.put("bucket", "key", b"old")
+    overtaken: list[bool] = []
+
+    async def copied(*args: Any, **named: Any) -> Stored:
+        if not overtaken:
+            overtaken.append(True)
+            await asyncio.to_thread(replaced, live, b"new bytes")
+        return await copy(*args, **named)
+
+    monkeypatch.setattr(RemoteMemoryStorage, "copy", copied)
+    headers = {"x-amz-copy-source": "/bucket/key"}
+    answer = client.request("PUT", "/bucket/copy", headers=headers)
+    assert (answer.status, overtaken) == (200, [True])
+    got = client.get("bucket", "copy")
+    assert (got.body, got.headers["etag"]) == (b"new bytes", answer.text("ETag"))
+    monkeypatch.undo()
+    live.run(check_nothing_is_left(live.services))
+
+
+@pytest.fixture
+def plain() -> Interposing:
+    """One that copies nothing by itself."""
+    return Interposing(AS_S3 & ~(Can.COPY | Can.COPY_PARTS), Limits())
+
+
+def test_what_is_copied_is_one_version_though_it_is_replaced(
+    serve: Serve, plain: Interposing
+) -> None:
+    live, storage = serve(plain), plain
     client = live.client
     for headers in ({}, {"x-amz-checksum-algorithm": "SHA256"}):
         client.put("bucket", "key", b"old")
@@ -94,7 +126,8 @@ def test_what_is_copied_is_one_version_though_it_is_replaced(
         assert client.get("bucket", "copy").headers["etag"] == copied.text("ETag")
 
 
-def test_a_part_is_copied_of_one_version(live: Live, storage: Interposing) -> None:
+def test_a_part_is_copied_of_one_version(serve: Serve, plain: Interposing) -> None:
+    live, storage = serve(plain), plain
     client = live.client
     client.put("bucket", "key", b"old")
     upload = client.start_upload("bucket", "copy")
