@@ -212,7 +212,8 @@ class ArrivingBody:
         self._pieces.append(bytes(piece))
         self._kept += len(piece) + _OF_A_PIECE
         self._came(len(piece))
-        if self._kept > 2 * self._limits.receive_buffer and not self._is_awaited():
+        much = self._kept > 2 * self._limits.receive_buffer
+        if much and self._arrived != self._length and not self._is_awaited():
             self._hold()
 
     def room(self) -> memoryview | None:
@@ -225,7 +226,7 @@ class ArrivingBody:
         """So many were received there."""
         self._filled += count
         self._came(count)
-        if self._filled == self._wanted and self.received + self._filled != self._length:
+        if self._filled == self._wanted and self._arrived != self._length:
             self._hold()
 
     def end(self) -> None:

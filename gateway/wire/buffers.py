@@ -9,7 +9,8 @@ _WORTH: Final = 16 * 1024
 _MOST: Final = 60
 _KEPT: Final = 16
 """Kept for the next bodies when nobody needs them."""
-_COMMON: Final = 32 * 1024
+_COMMON: Final = 72 * 1024
+"""An object of 64 KiB comes at once with its head."""
 
 
 class Buffers:

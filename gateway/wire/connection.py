@@ -135,12 +135,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where what comes next is received."""
-        body = self._directly = self._arriving if self._parser.awaits_body else None
-        if body is not None:
+        self._directly = None
+        body = self._arriving
+        if body is not None and self._parser.awaits_body:
             room = body.room()
             if room is not None:
+                self._directly = body
                 return room
-            self._directly = None
         return self._common
 
     def buffer_updated(self, nbytes: int) -> None:

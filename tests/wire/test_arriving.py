@@ -259,6 +259,17 @@ async def test_more_than_may_be_kept_holds_the_client_back() -> None:
     assert len(await reading) == 2000
 
 
+async def test_who_has_sent_all_is_not_held() -> None:
+    flow = Told()
+    body = body_of(flow, 3000)
+    body.put(b"x" * 2500)
+    assert flow.is_held()
+    flow.release()
+    body = body_of(flow, 3000)
+    body.put(b"x" * 3000)
+    assert not flow.is_held()
+
+
 async def test_tiny_pieces_count_for_what_they_cost() -> None:
     flow = Told()
     body = body_of(flow)

@@ -20,7 +20,7 @@ from tests.server.test_tls import client_context, write_pair
 from tests.wire.raw import Raw, connected, head, signed
 
 SIZES = [
-    *(around + more for around in (16 * 1024, 32 * 1024, BATCH, Buffers().size) for more in (-1, 0, 1)),
+    *(around + more for around in (16 * 1024, len(Buffers().common), BATCH, Buffers().size) for more in (-1, 0, 1)),
     2 * BATCH,
     3 * BATCH + 100_001,
 ]  # fmt: skip
