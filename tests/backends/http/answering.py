@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from ssl import SSLContext
 
 from backends.http.origin import Origin
 
@@ -10,7 +11,7 @@ Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def answering(handle: Handle) -> AsyncIterator[Origin]:
+async def answering(handle: Handle, tls: SSLContext | None = None) -> AsyncIterator[Origin]:
     """The origin of a server whose every connection is ``handle``d, and closed after it."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -25,9 +26,10 @@ async def answering(handle: Handle) -> AsyncIterator[Origin]:
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    scheme = "http" if tls is None else "https"
     try:
-        yield Origin(scheme="http", host="127.0.0.1", port=server.sockets[0].getsockname()[1])
+        yield Origin(scheme=scheme, host="127.0.0.1", port=server.sockets[0].getsockname()[1])
     finally:
         server.close()
         for task in tasks:
