@@ -1,6 +1,7 @@
 """A storage whose service is reached through a proxy that fails as it is told."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import pytest
@@ -36,9 +37,23 @@ class Rig:
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
+    """Relies on copies that compare, which moto does not."""
+    async with rigged(copies_if=True) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def honest() -> AsyncIterator[Rig]:
+    """Relies on nothing that moto does not do."""
+    async with rigged(copies_if=False) as rig:
+        yield rig
+
+
+@asynccontextmanager
+async def rigged(*, copies_if: bool) -> AsyncIterator[Rig]:
     given = moto_settings()
     settings = read_settings(given)
-    profile = replace(settings.profile, creates=True, copies_if=True)
+    profile = replace(settings.profile, creates=True, copies_if=copies_if)
     settings = replace(settings, profile=profile)
     async with faulty_proxy(origin_of(given["endpoint"])) as (proxy, origin):
         storage = S3Storage(replace(settings, endpoint=origin), timeouts=TIMEOUTS)
@@ -46,6 +61,8 @@ async def rig() -> AsyncIterator[Rig]:
         await storage.open()
         await straight.open()
         stored = await straight.write("b/old", body(OLD), size=len(OLD))
-        yield Rig(storage, straight, proxy, stored.fingerprint)
-        await storage.aclose()
-        await straight.aclose()
+        try:
+            yield Rig(storage, straight, proxy, stored.fingerprint)
+        finally:
+            await storage.aclose()
+            await straight.aclose()
