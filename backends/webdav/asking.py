@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Final
 
-from backends.errors import NotFound, StorageError, Unavailable
+from backends.errors import Unavailable
 from backends.http.client import Answer, Client
 from backends.webdav.authorizing import Authorizer
 from backends.webdav.dialect import Destination
@@ -19,8 +20,17 @@ _TRIES: Final = 3
 _ASKED: Final = ("resourcetype", "getcontentlength", "getetag", "getlastmodified")
 _XML: Final = {"Content-Type": 'application/xml; charset="utf-8"'}
 _NOWHERE: Final = frozenset({404, 409, 410})
+_ODDLY_NOWHERE: Final = frozenset({400, 403, 405})
 _ONWARD: Final = frozenset({301, 302, 307, 308})
 _DONE: Final = frozenset({200, 201, 204, 207})
+
+
+@dataclass(frozen=True, slots=True)
+class _Unseen:
+    """Why it is not known what is under a path."""
+
+    status: int
+    headers: Mapping[str, str]
 
 
 class Dav:
@@ -107,7 +117,7 @@ class Dav:
         """Store a body that can be read once. What it raises is raised."""
         if not self._authorizer.certain():
             # Whoever is asked for a password after the body has gone has nothing left to send.
-            await self.ask("OPTIONS", "", folder=True)
+            await (await self.propfind("", 0, folder=True)).excerpt()
         target = self._target(path)
         answer = await self._client.send(
             "PUT", target, self._authorization("PUT", target), body=body, size=size
@@ -130,15 +140,15 @@ class Dav:
 
     async def look(self, path: str, *, kept: Sequence[str] = ()) -> Resource | None:
         """What is under ``path``; None if nothing is. ``kept``: properties of ours to be told, too."""
-        found, failure = await self._seen(path, kept)
-        if isinstance(failure, NotFound) or (
-            # What lies below a file is answered in many ways.
-            failure is not None and await self._is_below_a_file(path)
-        ):
+        seen = await self._seen(path, kept)
+        if isinstance(seen, Resource):
+            return seen
+        if seen.status in _NOWHERE:
             return None
-        if failure is not None:
-            raise failure
-        return found
+        # What lies below a file is answered in many ways.
+        if seen.status in _ODDLY_NOWHERE and await self._is_below_a_file(path):
+            return None
+        raise refusal(self.where, f"PROPFIND {path!r}", seen.status, seen.headers)
 
     async def members(
         self, path: str, *, kept: Sequence[str] = ()
@@ -148,11 +158,10 @@ class Dav:
         try:
             if answer.status in _NOWHERE:
                 return
+            if answer.status in _ODDLY_NOWHERE and await self._is_below_a_file(f"{path}/"):
+                return
             if answer.status != 207:
-                failure = self._unseen(path, answer.status, answer.headers)
-                if await self._is_below_a_file(f"{path}/"):
-                    return
-                raise failure
+                raise refusal(self.where, f"PROPFIND {path!r}", answer.status, answer.headers)
             async with aclosing(resources(answer.stream())) as told:
                 async for resource in told:
                     yield resource
@@ -178,20 +187,19 @@ class Dav:
 
     async def _seen(
         self, path: str, kept: Sequence[str], *, folder: bool = False
-    ) -> tuple[Resource | None, StorageError | None]:
-        """What is under ``path``, or why that is not to be known."""
+    ) -> Resource | _Unseen:
         answer = await self.propfind(path, 0, kept, folder=folder)
         try:
             if answer.status == 207:
-                return await self._only(path, answer)
+                return await self._only(answer)
         finally:
             await answer.excerpt()
         onward = decoded(answer.headers.get("Location", ""))
         if not folder and answer.status in _ONWARD and onward == decoded(f"{self._own(path)}/"):
             return await self._seen(path, (), folder=True)
-        return None, self._unseen(path, answer.status, answer.headers)
+        return _Unseen(answer.status, answer.headers)
 
-    async def _only(self, path: str, answer: Answer) -> tuple[Resource | None, StorageError | None]:
+    async def _only(self, answer: Answer) -> Resource | _Unseen:
         found = None
         async with aclosing(resources(answer.stream())) as told:
             async for resource in told:
@@ -199,22 +207,17 @@ class Dav:
                     raise Unavailable(f"{self.where}: tells of more than it was asked for")
                 found = resource
         if found is None:
-            return None, NotFound(f"nothing is stored as {path!r}")
-        if found.status != 200:
-            return None, self._unseen(path, found.status, {})
-        return found, None
-
-    def _unseen(self, path: str, status: int, headers: Mapping[str, str]) -> StorageError:
-        if status in _NOWHERE:
-            return NotFound(f"nothing is stored as {path!r}")
-        return refusal(self.where, f"PROPFIND {path!r}", status, headers)
+            return _Unseen(404, {})
+        return found if found.status == 200 else _Unseen(found.status, {})
 
     async def _is_below_a_file(self, path: str) -> bool:
         """Whether the nearest parent that can be seen is a file, or nothing."""
         while path := path.rpartition("/")[0]:
-            found, failure = await self._seen(path, ())
-            if failure is None or isinstance(failure, NotFound):
-                return found is None or not found.is_folder
+            seen = await self._seen(path, ())
+            if isinstance(seen, Resource):
+                return not seen.is_folder
+            if seen.status not in _ODDLY_NOWHERE:
+                return seen.status in _NOWHERE
         return False
 
     def _target(self, path: str, *, folder: bool = False) -> str:

@@ -219,12 +219,21 @@ class _Probe:
         return any([await self._has(other) for other in others])
 
     async def _names(self) -> _Names:
-        """Which names do not survive: first a name of everything, then one by one."""
+        """Which characters do not survive, and whether the ends of a name do."""
         if await self._survives(f" a{SPECIAL}z."):
             return _Names(frozenset(), strips=False)
-        strips = not await self._survives(" a.")
-        lost = [one for one in SPECIAL if not await self._survives(f"a{one}z")]
-        return _Names(frozenset(lost), strips=strips)
+        return _Names(
+            frozenset(await self._spoilt(SPECIAL)), strips=not await self._survives(" a.")
+        )
+
+    async def _spoilt(self, characters: str) -> str:
+        """Those that do not survive, by halves: they are few."""
+        if await self._survives(f"a{characters}z"):
+            return ""
+        half = len(characters) // 2
+        if not half:
+            return characters
+        return await self._spoilt(characters[:half]) + await self._spoilt(characters[half:])
 
     async def _lost(self, *, dots: bool) -> frozenset[str]:
         """Which whole names do not survive, in the case they are known by."""

@@ -40,7 +40,9 @@ def webdav_storage(name: str) -> WebDavStorage:
 
 class _Remembering(WebDavStorage):
     def __init__(self, name: str) -> None:
-        super().__init__(webdav_settings(settings_of(name)), dialect=_found.get(name))
+        links = {"url": running(name).url, "link_mode": "direct"}
+        settings = webdav_settings({**settings_of(name), **links})
+        super().__init__(settings, dialect=_found.get(name))
         self._name = name
 
     async def open(self) -> None:
