@@ -261,7 +261,7 @@ class SqliteCatalog(Catalog):
     # Paths on storages without Can.STAGE
 
     async def intend(self, bucket: Bucket, key: str, wanted: Intent) -> Intent:
-        return await self._write(intents.intend, bucket, key, wanted)
+        return await self._write_briefly(intents.intend, bucket, key, wanted)
 
     async def give_up(
         self,
