@@ -1,11 +1,9 @@
 """``s3front check``."""
 
 import asyncio
-import contextlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +11,9 @@ from pathlib import Path
 import click
 
 from backends.errors import StorageError
-from backends.interface import RESERVED, Storage
 from gateway.catalog.errors import CatalogDamaged, CatalogError
-from gateway.catalog.sqlite import SqliteCatalog, renewing
+from gateway.catalog.sqlite import renewing
+from gateway.cli.opening import catalog_file, opened
 from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
 from gateway.jobs.checking import Check, Problem
@@ -23,7 +21,6 @@ from gateway.jobs.repairing import Repair
 from gateway.observe import log
 from gateway.safekeeping.steps import Steps
 from gateway.server.failure import Exit, StartError
-from gateway.server.storages import storages_of
 from gateway.service.verifying import Verifier
 from gateway.settings.model import Settings
 
@@ -125,7 +122,7 @@ def check(
     told = _Told(as_json=as_json)
     began = time.monotonic()
     try:
-        catalog = _catalog_file(settings)
+        catalog = catalog_file(settings, purpose="check")
         _look_at_pages(catalog, told, repair=repair)
         with progress_bars() as steps:
             work = _check(settings, catalog, told, steps, deep=deep, repair=repair, grace_s=grace_s)
@@ -140,26 +137,6 @@ def check(
         sink.close()
     _summary(told, done, time.monotonic() - began)
     raise SystemExit(Exit.FAILED if told.found > told.repaired else 0)
-
-
-def _catalog_file(settings: Settings) -> Path:
-    home = settings.storages[settings.home]
-    if settings.catalog is not None:
-        catalog = Path(settings.catalog)
-    elif "root" in home.options:
-        catalog = Path(str(home.options["root"])) / RESERVED / "catalog.db"
-    else:
-        raise StartError(
-            f"storages.{settings.home} outlives no server: there is nothing to check.",
-            exit=Exit.BAD_CONFIGURATION,
-        )
-    if not catalog.is_file():
-        raise StartError(
-            f"There is no catalog at {catalog}. Name what `s3front serve` was given; if the "
-            "catalog is lost, make it anew: s3front rebuild.",
-            exit=Exit.STORAGE_FAILED,
-        )
-    return catalog
 
 
 def _look_at_pages(catalog: Path, told: _Told, *, repair: bool) -> None:
@@ -179,7 +156,7 @@ def _look_at_pages(catalog: Path, told: _Told, *, repair: bool) -> None:
 
 async def _check(
     settings: Settings,
-    catalog_file: Path,
+    file: Path,
     told: _Told,
     steps: Steps,
     *,
@@ -188,7 +165,7 @@ async def _check(
     grace_s: float,
 ) -> Check:
     pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="s3front-hash")
-    async with _opened(settings, catalog_file) as (catalog, storages):
+    async with opened(settings, file) as (catalog, storages):
         try:
             check = Check(
                 catalog,
@@ -209,23 +186,6 @@ async def _check(
             return check
         finally:
             pool.shutdown(wait=False)
-
-
-@contextlib.asynccontextmanager
-async def _opened(
-    settings: Settings, catalog_file: Path
-) -> AsyncIterator[tuple[SqliteCatalog, dict[str, Storage]]]:
-    async with contextlib.AsyncExitStack() as opened:
-        storages = storages_of(settings)
-        for storage in storages.values():
-            await storage.open()
-            opened.push_async_callback(storage.aclose)
-        catalog = SqliteCatalog(
-            str(catalog_file), placings=storages, durable=settings.durability == "full"
-        )
-        await catalog.open()
-        opened.push_async_callback(catalog.aclose)
-        yield catalog, storages
 
 
 class _Meter:

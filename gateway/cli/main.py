@@ -51,6 +51,11 @@ COMMANDS: Mapping[str, Deferred] = {
         attribute="storage",
         help="Show the storages, and try whether they work.",
     ),
+    "index": Deferred(
+        module="gateway.cli.index",
+        attribute="index",
+        help="Make objects of what others put into a bucket behind a network.",
+    ),
     "config": Deferred(
         module="gateway.cli.config", attribute="config", help="Check and show the settings."
     ),

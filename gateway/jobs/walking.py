@@ -106,7 +106,7 @@ class _Walk:
         begins = len(self.bucket.name) + 1
         # What lies in a folder that may not be read seems gone here; looked at, it is closed.
         files = self.storage.list(f"{self.bucket.name}/{self.prefix}", pass_over_closed=True)
-        async for row, stored in _merged(self._rows(), files, begins):
+        async for row, stored in merged(self._rows(), files, begins):
             if row is None:
                 if stored is not None:
                     yield stored.path[begins:], False
@@ -140,7 +140,7 @@ class _Walk:
         return frozenset(path for path in paths if glance(path).nature not in gone)
 
 
-async def _merged(
+async def merged(
     rows: AsyncIterator[_Row], files: AsyncIterator[Stored], begins: int
 ) -> AsyncIterator[tuple[_Row | None, Stored | None]]:
     """Rows beside the files under the paths of their keys; both come in the order of keys."""

@@ -14,6 +14,7 @@ from backends.errors import NameRefused, StorageError
 from backends.interface import Can, Change, Storage, What
 from gateway.catalog.errors import CatalogError, NoSuchBucket, TooManyMissing
 from gateway.catalog.records import Bucket
+from gateway.jobs.telling import tell
 from gateway.jobs.walking import walk
 from gateway.s3.names import can_be_a_bucket
 from gateway.service.context import Services
@@ -160,24 +161,7 @@ class _Watch:
         for key in (*outcome.busy, *outcome.again):
             if len(self._busy) < _MOST_BUSY:
                 self._busy[f"{bucket.name}/{key}"] = None
-        counts = {
-            "new": outcome.adopted,
-            "changed": outcome.changed,
-            "back": outcome.restored,
-            "missing": outcome.missing,
-        }
-        for what, count in {**counts, "refused": outcome.refused}.items():
-            if count:
-                self._services.tally.changed_outside(what, count)
-        if outcome.anything:
-            _log.info("files were changed from outside", bucket=bucket.name, **counts)
-        if outcome.refused:
-            _log.warning(
-                "files are no objects and left alone: in the way of one, links, pipes, devices, "
-                "not ours to read, or of a deleted object",
-                bucket=bucket.name,
-                files=outcome.refused,
-            )
+        tell(self._services, bucket, outcome)
 
     async def _return_to_busy(self) -> None:
         while True:

@@ -25,6 +25,7 @@ async def bootstrap(
         storage = bucket.storage or services.default_storage
         if storage not in absent and await _create(services, bucket.name, storage):
             _log.info("bucket created", bucket=bucket.name, storage=storage)
+        await services.catalog.set_indexing(bucket.name, indexes=bucket.index == "on")
     await _adopt_folders(services)
 
 

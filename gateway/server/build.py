@@ -23,7 +23,7 @@ from gateway.catalog.interface import Catalog
 from gateway.catalog.outside import MissingLimit
 from gateway.catalog.sqlite import SqliteCatalog
 from gateway.dispatch import Dispatcher
-from gateway.jobs import digesting, janitor, leavings, scrub, snapshots, watcher
+from gateway.jobs import digesting, following, janitor, leavings, scrub, snapshots, watcher
 from gateway.jobs.lease import Lease, run_elected
 from gateway.jobs.recovery import recover
 from gateway.jobs.roll import Roll
@@ -263,6 +263,7 @@ def _watching(settings: Settings) -> Watching | None:
         since_ns=time.time_ns(),
         missing=MissingLimit(count=settings.missing_limit, share=settings.missing_share),
         walk_s=settings.walk_seconds,
+        poll_s=settings.poll_seconds,
     )
 
 
@@ -292,6 +293,7 @@ def _jobs(
         snapshots.run(services.catalog, snapshot_rules),
         digesting.run(services),
         *(watcher.run(services, name) for name in services.storages),
+        *(following.run(services, name) for name in services.storages),
     ]
     if settings.scrub:
         rules = scrub.ScrubRules(

@@ -49,6 +49,8 @@ class Watching:
     missing: MissingLimit = field(default_factory=MissingLimit)
     walk_s: float = 300.0
     """Seconds between walks where changes cannot be watched."""
+    poll_s: float = 300.0
+    """Seconds between polls of storages behind a network; 0: none."""
 
 
 @dataclass(slots=True)

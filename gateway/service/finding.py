@@ -28,6 +28,8 @@ class Outcome:
     """Still being written."""
     again: list[str] = field(default_factory=list)
     """Changed while it was looked at."""
+    left: list[str] = field(default_factory=list)
+    """Those that were found and refused, of one piece of work only."""
 
     def add(self, other: "Outcome") -> None:
         """Take in what another piece of the same work did."""
@@ -50,6 +52,7 @@ class Outcome:
                 self.restored += 1
             case Adoption.IN_THE_WAY | Adoption.OWNED:
                 self.refused += 1
+                self.left.append(key)
             case Adoption.GONE:
                 self.again.append(key)
             case Adoption.SAME | Adoption.OURS:

@@ -14,6 +14,7 @@ from gateway.catalog.interface import Catalog
 from gateway.catalog.outside import Absence, Found, MissingLimit, Standing
 from gateway.catalog.records import Bucket, Version
 from gateway.s3.errors import S3Error
+from gateway.s3.target import MAX_KEY_BYTES
 from gateway.service.certainty import certain
 from gateway.service.context import Services
 from gateway.service.finding import Outcome, described_before, etag_of, found
@@ -188,6 +189,13 @@ class Looking:
             stale=stale,
             standing=standing,
         )
+
+
+def is_an_object(storage: Storage, bucket: Bucket, key: str) -> bool:
+    """Whether what lies under the key's name in the bucket's folder can be its object."""
+    if not key or storage.natural(bucket.name, key) is None:
+        return False
+    return len(key) * 4 <= MAX_KEY_BYTES or len(key.encode()) <= MAX_KEY_BYTES
 
 
 def looking(services: Services, bucket: Bucket) -> Looking | None:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 
 from backends.interface import Stored
 from gateway.catalog.records import Bucket, Entry, Page, Version
-from gateway.s3.target import MAX_KEY_BYTES
 from gateway.service.context import Services
 from gateway.service.finding import etag_of
-from gateway.service.looking import Looking, looking
+from gateway.service.looking import Looking, is_an_object, looking
 
 _LAST = "\U0010ffff"
 """Behind a common prefix: at the end of all that it hides, or nearly so."""
@@ -110,9 +109,7 @@ class Merging:
     async def _entry(self, key: str, stored: Stored, freed: int) -> Entry | None:
         """What a listing tells of it, None if it is no object."""
         look, path = self.look, stored.path
-        if not key or look.storage.natural(self.bucket.name, key) != path:
-            return None
-        if len(key.encode()) > MAX_KEY_BYTES:
+        if not is_an_object(look.storage, self.bucket, key):
             return None
         if key not in self._known and (self._common(key) or "") not in self._known:
             standing = await look.catalog.standing(self.bucket, key, path, freed=freed)

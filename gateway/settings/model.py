@@ -85,6 +85,15 @@ class Settings(LimitSettings):
             "of every change; else once a day.",
         )
     )
+    poll_seconds: Annotated[float, Named(flag="--poll-seconds", env="S3FRONT_POLL_SECONDS")] = (
+        Field(
+            default=300.0,
+            ge=0,
+            le=86_400,
+            description="How often storages behind a network are listed and compared with the catalog, to "
+            "find what others did there. 0: never.",
+        )
+    )
     missing_limit: Annotated[int, Named(flag="--missing-limit", env="S3FRONT_MISSING_LIMIT")] = (
         Field(
             default=1000,

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -88,6 +88,11 @@ class BucketSettings(BaseModel):
     name: str = Field(description="Name of the bucket.")
     storage: str | None = Field(
         default=None, description="Storage of its objects; without it the default storage."
+    )
+    index: Literal["on", "off"] = Field(
+        default="on",
+        description="Whether what others put there, behind a network, is indexed and polled; off: "
+        "listings ask the storage each time.",
     )
 
     cache_control: str | None = Field(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from backends.interface import Fingerprint, Stored
 from gateway.catalog.outside import Lying
-from gateway.jobs.walking import _merged
+from gateway.jobs.walking import merged
 
 KEYS = st.sets(st.text("ab/\u00e9\U0001f600", max_size=4))
 SOME = Fingerprint(size=1, stamp="1")
@@ -28,7 +28,7 @@ async def test_each_key_comes_once_in_order_with_all_that_has_it(
     known: set[str], there: set[str]
 ) -> None:
     met = []
-    async for row, file in _merged(rows(known), files(there), len("bucket/")):
+    async for row, file in merged(rows(known), files(there), len("bucket/")):
         key = row[0].key if row is not None else ""
         if file is not None:
             assert row is None or file.path == f"bucket/{key}"

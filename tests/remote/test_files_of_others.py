@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from backends.interface import Can, Fingerprint, Limits, Stored
+from backends.interface import Can, Fingerprint, Limits, Storage, Stored
 from backends.remote_memory import AS_S3, AS_WEBDAV
 from gateway.jobs import digesting
 from gateway.service import finding
@@ -22,7 +22,7 @@ THEIRS = b"somebody else's"
 MD5 = hashlib.md5(THEIRS).hexdigest()
 
 
-def drop(live: Live, storage: FailingStorage, path: str, data: bytes = THEIRS) -> Stored:
+def drop(live: Live, storage: Storage, path: str, data: bytes = THEIRS) -> Stored:
     return live.run(storage.write(path, body(data), size=len(data)))
 
 

@@ -33,6 +33,7 @@ VALUES: Mapping[str, tuple[str, Any, Any]] = {
     "metrics_address": ("127.0.0.1:9100", "127.0.0.1:9100", "127.0.0.1:9100"),
     "watch": ("false", False, False),
     "walk_seconds": ("60", 60, 60.0),
+    "poll_seconds": ("60", 60, 60.0),
     "missing_limit": ("10", 10, 10),
     "missing_share": ("0.5", 0.5, 0.5),
     "scrub": ("false", False, False),
@@ -149,7 +150,7 @@ def test_a_flag_goes_before_the_environment_before_the_file(field: str, tmp_path
         "workers": "9", "drain_seconds": "9", "snapshot_seconds": "9", "durability": "full", "log_format": "text",
         "log_level": "error", "default_storage": "disk", "address": ":1", "metrics_address": ":1",
         "trusted_proxies": "10.9.9.9", "public_url": "https://other.test", "buckets": "other",
-        "catalog": "/other.db", "watch": "true", "walk_seconds": "9", "missing_limit": "9",
+        "catalog": "/other.db", "watch": "true", "walk_seconds": "9", "poll_seconds": "9", "missing_limit": "9",
         "missing_share": "0.9", "scrub": "true", "scrub_rate": "65536", "scrub_days": "9", "verify_reads": "false",
         "fail_fast": "false",
     }.get(field, "other")  # fmt: skip
