@@ -95,8 +95,9 @@ class FaultyProxy:
 
 
 def _said(say: Say) -> tuple[bytes, bytes]:
-    lines = [f"HTTP/1.1 {say.status} Said", f"Content-Length: {len(say.body)}"]
-    lines += [f"{name}: {value}" for name, value in say.headers]
+    lines = [f"HTTP/1.1 {say.status} Said", *(f"{name}: {value}" for name, value in say.headers)]
+    if "Content-Length" not in dict(say.headers):  # an answer to HEAD has its own
+        lines.append(f"Content-Length: {len(say.body)}")
     return "\r\n".join([*lines, "", ""]).encode(), say.body
 
 
