@@ -317,17 +317,3 @@ async def test_closing_waits_for_what_was_begun(
     assert [path.name for path in other.iterdir()] == ["put-1"]
     for number in reused:
         os.close(number)
-
-
-async def test_what_the_kernel_takes_in_part_is_written_whole(
-    local: LocalStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = os.pwritev
-    monkeypatch.setattr(
-        os, "pwritev", lambda file, parts, offset: real(file, [parts[0][:70_001]], offset)
-    )
-    whole = os.urandom(700_000)
-    staged = local.stage("put-1")
-    await staged.take(lambda: [whole], len(whole))
-    of = await staged.seal(lambda _: b"about", size=len(whole))
-    assert await drained(await local.staged("put-1", only_if=of)) == whole

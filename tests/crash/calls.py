@@ -30,24 +30,14 @@ ENOSPC = "ENOSPC"
 KILL = "KILL"
 KINDS = (EIO, ENOSPC, KILL)
 
-_BY_DESCRIPTOR = (
-    "pwrite",
-    "pwritev",
-    "write",
-    "ftruncate",
-    "fsync",
-    "fdatasync",
-    "utime",
-    "setxattr",
-)
+_BY_DESCRIPTOR = ("pwrite", "write", "ftruncate", "fsync", "fdatasync", "utime", "setxattr")
 _BY_NAME = ("open", "mkdir", "rmdir", "unlink")
 _BY_TWO_NAMES = ("rename", "link")
 OF_OS = (*_BY_DESCRIPTOR, *_BY_NAME, *_BY_TWO_NAMES, "copy_file_range")
 OF_SQLITE = ("xOpen", "xDelete", "xWrite", "xSync", "xTruncate")
 SYNCS = frozenset({"fsync", "fdatasync", "xSync"})
 _NEED_SPACE = frozenset(
-    {"open", "mkdir", "pwrite", "pwritev", "fallocate", "write", "copy_file_range", "setxattr"}
-    | {"link"}
+    {"open", "mkdir", "pwrite", "fallocate", "write", "copy_file_range", "setxattr", "link"}
     | {"rename", "xOpen", "xWrite", "fsync", "fdatasync", "xSync", "ftruncate"}
 )
 """What may say ENOSPC. fsync: where space is allotted late (NFS, quotas, thin volumes)."""

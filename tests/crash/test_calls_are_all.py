@@ -18,8 +18,6 @@ from tests.server.running import ROOT
 # The name SQLite or os has for what the kernel was asked to do.
 _OF_KERNEL = {
     "pwrite64": "pwrite",
-    "pwritev": "pwritev",
-    "pwritev2": "pwritev",
     "fallocate": "fallocate",
     "write": "write",
     "ftruncate": "ftruncate",
@@ -42,7 +40,7 @@ _OF_KERNEL = {
     "copy_file_range": "copy_file_range",
 }
 _NEVER = (
-    *("creat", "truncate", "writev", "sendfile", "splice", "symlink"),
+    *("creat", "truncate", "pwritev", "pwritev2", "writev", "sendfile", "splice", "symlink"),
     *("symlinkat", "mknod", "mknodat", "setxattr", "lsetxattr", "removexattr", "fremovexattr"),
     *("sync", "syncfs", "msync", "utimes", "futimesat", "utime"),
 )
@@ -117,7 +115,7 @@ def _path(name: str, arguments: str) -> str:
         target = re.findall(r"\d+<([^>]*)>", arguments)
         return str(target[1]) if len(target) > 1 else ""
     pairs = _BELOW.findall(arguments)
-    if pairs and _OF_KERNEL.get(name) not in {"pwrite", "pwritev", "write", "setxattr"}:
+    if pairs and _OF_KERNEL.get(name) not in {"pwrite", "write", "setxattr"}:
         folder, below = pairs[-1]
         return str(Path(folder) / below)
     match = _DESCRIPTOR.match(arguments)

@@ -12,7 +12,7 @@ from tests.crash.zygote import zygote
 
 WAL = ".s3front/catalog.db-wal"
 STAGED = ".s3front/staged"
-_CHANGES = {"pwrite", "pwritev", "fallocate", "write", "copy_file_range", "ftruncate"}
+_CHANGES = {"pwrite", "fallocate", "write", "copy_file_range", "ftruncate"}
 _CHANGES |= {"utime", "setxattr"}
 _AFTER_COMMIT = {"rename", "unlink", "rmdir", "mkdir", "link"}
 _STAGES = [
