@@ -433,6 +433,10 @@ class Catalog(abc.ABC):
         it was told before: a path that has been freed since counts as owned."""
 
     @abc.abstractmethod
+    async def is_owned(self, storage: str, path: str) -> bool:
+        """Whether something is being written or cleared there by us, whatever current objects own."""
+
+    @abc.abstractmethod
     async def freed(self) -> int:
         """How many paths have been freed so far. Asked before a listing is begun."""
 

@@ -16,10 +16,12 @@ from gateway.catalog.errors import CatalogDamaged, NoSuchBucket
 from gateway.catalog.interface import Catalog
 from gateway.catalog.records import Bucket, Entry, Version
 from gateway.jobs.recovery import Uploads
+from gateway.jobs.unowned import Unowned
 from gateway.service.description import Description, decode
 from gateway.service.verifying import Verifier
 
 _PAGE = 500
+_SIDE_BY_SIDE = 8
 _NS = 1_000_000_000
 _SHADOWS = f"{RESERVED}/o/"
 
@@ -88,9 +90,9 @@ class Check:
             async for problem in self._rows(bucket):
                 yield problem
         for name, storage in self._storages.items():
-            if Can.STAGE in storage.can:
-                async for problem in self._files(name, storage):
-                    yield problem
+            of = self._files if Can.STAGE in storage.can else self._far_away
+            async for problem in of(name, storage):
+                yield problem
         for problem in await self._doomed():
             yield problem
 
@@ -123,13 +125,14 @@ class Check:
                 yield Problem(kind="catalog", detail=str(error), bucket=bucket.name)
                 return
             suspects = []
-            for item in page.items:
-                if isinstance(item, Entry):
-                    after = item.key
-                    if await self._look(bucket, item.key):
-                        suspects.append(item.key)
-                    self.objects += 1
-                    self._told("objects", self.objects)
+            keys = [item.key for item in page.items if isinstance(item, Entry)]
+            for first in range(0, len(keys), _SIDE_BY_SIDE):
+                some = keys[first : first + _SIDE_BY_SIDE]
+                looks = await asyncio.gather(*(self._look(bucket, key) for key in some))
+                suspects += [key for key, found in zip(some, looks, strict=True) if found]
+                self.objects += len(some)
+                self._told("objects", self.objects)
+            after = keys[-1] if keys else after
             if suspects:
                 await asyncio.sleep(self._pause_s)
             for key in suspects:
@@ -204,6 +207,17 @@ class Check:
         return matter
 
     # From the bytes to the rows
+
+    async def _far_away(self, name: str, storage: Storage) -> AsyncIterator[Problem]:
+        unowned = Unowned(
+            catalog=self._catalog,
+            name=name,
+            storage=storage,
+            pause_s=self._pause_s,
+            told=lambda number: self._told("files", number),
+        )
+        async for path, detail in unowned.paths():
+            yield Problem(kind="unowned", detail=detail, storage=name, path=path)
 
     async def _files(self, name: str, storage: Storage) -> AsyncIterator[Problem]:
         async for problem in self._staged(name, storage):

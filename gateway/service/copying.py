@@ -182,7 +182,9 @@ async def _of_opened(
     """What ``use`` makes of the source, opened, or looked up only if the storage can copy ``by_itself``
     what is not read. Where a reading does not outlive what replaces it, it begins again with that."""
     for look in range(1, _LOOKS + 1):
-        opened = await _unread(context, bucket, key, choose, span, is_read) if by_itself else None
+        # At last it is opened: others may have changed the bytes, and the row follows them.
+        unread = by_itself and look < _LOOKS - 1
+        opened = await _unread(context, bucket, key, choose, span, is_read) if unread else None
         if opened is None:
             opened = await open_current(context, bucket, key, choose, span)
         try:

@@ -420,6 +420,11 @@ class SqliteCatalog(Catalog):
         claim = path if path is None or placing is None else placing.claim(path)
         return await self._read(adopting.standing, bucket, key, claim, freed)
 
+    async def is_owned(self, storage: str, path: str) -> bool:
+        placing = self._placings.get(storage)
+        claim = path if placing is None else placing.claim(path)
+        return await self._read(comparing.is_owned, storage, claim, None)
+
     async def freed(self) -> int:
         return await self._read(comparing.freed)
 
