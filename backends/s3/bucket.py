@@ -171,7 +171,9 @@ class Bucket:
     async def _error(
         self, where: str, answer: Answer, said: Said, meaning: Mapping[int, StorageError]
     ) -> StorageError:
-        if answer.status == 404 and not said.code:
+        if said.code == "NoSuchKey":
+            self._seen_at = asyncio.get_running_loop().time()
+        elif answer.status == 404 and not said.code:
             await self._check_bucket()
         found = refusal(where, answer.status, answer.headers, said)
         if answer.status == 404 and said.code == "NoSuchBucket":

@@ -242,3 +242,12 @@ async def test_a_missing_bucket_is_no_missing_object(rig: Rig) -> None:
     with pytest.raises(NotFound):
         await rig.storage.stat("b/none")
     assert len(rig.proxy.requests) == 1  # it was seen a moment ago
+
+
+async def test_a_bucket_that_misses_an_object_is_there(rig: Rig) -> None:
+    with pytest.raises(NotFound):
+        await rig.storage.read("b/none")
+    rig.fail()
+    with pytest.raises(NotFound):
+        await rig.storage.stat("b/none")
+    assert len(rig.proxy.requests) == 1
