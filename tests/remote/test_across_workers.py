@@ -2,10 +2,12 @@
 while workers are killed, and in the end the service holds the current objects and nothing else."""
 
 import asyncio
+import contextlib
 import json
 import os
+import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +15,15 @@ import pytest
 
 from backends.registry import construct
 from gateway.catalog.sqlite import SqliteCatalog
+from gateway.server.start import FACTORY
 from gateway.service import removing
 from tests.backends.s3.moto_server import moto_settings
 from tests.linearizable.checker import all_impossible
-from tests.linearizable.clients import Load
+from tests.linearizable.clients import ClientOfKeys, Load, Seen
 from tests.linearizable.workers import Workers, workers
+from tests.live.client import ACCESS_KEY, SECRET_KEY, Client
 from tests.seeds import seed
-from tests.server.running import until
+from tests.server.running import Running, until
 
 SOAK_ACTS = int(os.environ.get("S3FRONT_TEST_ACTS", "1000"))
 """Of each client, in the long form."""
@@ -111,6 +115,70 @@ def run_with_kills(server: Workers, load: Load, kills: int) -> None:
 @pytest.mark.parametrize("kills", [0, 3])
 def test_what_clients_see_is_linearizable(service: Service, server: Workers, kills: int) -> None:
     check(service, server, kills=kills, acts=40)
+
+
+@pytest.mark.timeout(300)
+def test_it_is_so_when_all_processes_are_killed_and_start_again(service: Service) -> None:
+    history: Seen = []
+    for number in range(3):
+        with started(service) as client:
+            if number == 0:
+                client.make_bucket("shared")
+            clients = at_work(client, f"{seed('load')}/{number}")
+            until(lambda clients=clients: sum(len(one.seen) for one in clients) > 60)  # type: ignore[misc]
+        for one in clients:
+            one.ended.wait()
+            history += one.seen
+    with started(service) as client:
+        last = ClientOfKeys(client, "shared", "last", random.Random(1))
+        last.look_at_all()
+        history += last.seen
+    wrong = all_impossible(history)
+    assert not wrong, "\n".join(f"{key!r}: {verdict}" for key, verdict in wrong.items())
+    held, known = asyncio.run(service.left())
+    assert held == known
+
+
+@contextlib.contextmanager
+def started(service: Service) -> Iterator[Client]:
+    """A server that is killed, with all its workers, in the end."""
+    data = service.folder / "data"
+    data.mkdir(exist_ok=True)
+    server = Running(
+        data,
+        variables={"S3FRONT_ROOT_ACCESS_KEY": ACCESS_KEY, "S3FRONT_ROOT_SECRET_KEY": SECRET_KEY},
+        factory=FACTORY,
+        workers=2,
+        durability="relaxed",
+        file=str(service.file),
+        catalog=str(service.catalog),
+    )
+    try:
+        assert server.endpoint, server.log
+        yield Client(port=server.port)
+    finally:
+        server.close()
+
+
+class AtWork(ClientOfKeys):
+    """One that stops when nobody answers any more."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        super().__init__(client, "shared", name, random.Random(name))
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.lost:
+            self.act()
+        self.ended.set()
+
+
+def at_work(client: Client, name: str) -> Sequence[AtWork]:
+    """Some clients, each on a thread of its own."""
+    clients = [AtWork(client, f"{name}/{number}") for number in range(6)]
+    for one in clients:
+        threading.Thread(target=one.run).start()
+    return clients
 
 
 @pytest.mark.soak
