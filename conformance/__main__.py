@@ -16,7 +16,7 @@ from conformance import report
 from conformance.outcome import BuildError, Case, Outcome, Place, Suite, deviations, judged
 from conformance.suites import go, mc
 from tests.clients.boto import client, emptied
-from tests.clients.endpoint import ROOT, Endpoint, configured, served
+from tests.clients.endpoint import ROOT, STORAGES, Endpoint, configured, served
 
 _SUITES: tuple[Suite, ...] = (mc.SUITE, go.SUITE)
 _HERE = Path(__file__).resolve().parent
@@ -26,6 +26,7 @@ examples:
   python -m conformance --suite mc             one suite
   python -m conformance --case 'mc: mirror'    one case; writes no report
   python -m conformance --list                 the cases, by name
+  python -m conformance --storage webdav-nginx with the bytes there; writes no report of its own accord
   S3FRONT_TEST_ENDPOINT=https://... S3FRONT_TEST_ACCESS_KEY=... S3FRONT_TEST_SECRET_KEY=... \\
     python -m conformance --output /tmp/other  another server, for comparison
 
@@ -48,7 +49,10 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--case", action="append", help="only this case, spelt as --list does")
     parser.add_argument("--list", action="store_true", help="print the cases and stop")
     parser.add_argument("--build", action="store_true", help="build the clients and stop")
-    parser.add_argument("--output", type=Path, default=_HERE, help="folder for the reports")
+    parser.add_argument(
+        "--storage", choices=sorted(STORAGES), default="", help="where the bytes are"
+    )
+    parser.add_argument("--output", type=Path, help="folder for the reports")
     arguments = parser.parse_args(words)
     unknown = set(arguments.case or ()) - _names()
     if unknown:
@@ -78,7 +82,7 @@ def main(words: Sequence[str] | None = None) -> int:
     before = report.commit(ROOT)
     with (
         tempfile.TemporaryDirectory(prefix="conformance-") as scratch,
-        _server(Path(scratch)) as endpoint,
+        _server(Path(scratch), arguments.storage) as endpoint,
     ):
         outcomes = [
             outcome
@@ -90,9 +94,12 @@ def main(words: Sequence[str] | None = None) -> int:
                 excused=excused,
             )
         ]
-    if not arguments.case:
-        arguments.output.mkdir(parents=True, exist_ok=True)
+    output = arguments.output or (None if arguments.storage else _HERE)
+    if output is not None and not arguments.case:
+        output.mkdir(parents=True, exist_ok=True)
         server = "S3front of this commit" if endpoint.is_s3front else endpoint.url
+        if arguments.storage:
+            server = f"{server}, its bytes on {arguments.storage}"
         report.write(
             report.Run(
                 commit=before[0],
@@ -101,7 +108,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 suites=suites,
                 outcomes=outcomes,
             ),
-            arguments.output,
+            output,
         )
     bad = sum(not outcome.is_good for outcome in outcomes)
     print(f"{len(outcomes) - bad} of {len(outcomes)} cases are as they should be")
@@ -114,12 +121,12 @@ def _built(suite: Suite) -> Path:
 
 
 @contextmanager
-def _server(scratch: Path) -> Iterator[Endpoint]:
+def _server(scratch: Path, storage: str) -> Iterator[Endpoint]:
     other = configured(os.environ)
     if other is not None:
         yield other
         return
-    with served(scratch / "data", scratch / "log") as endpoint:
+    with served(scratch / "data", scratch / "log", storage=storage) as endpoint:
         yield endpoint
 
 

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    """Where S3 is served: what S3FRONT_TEST_ENDPOINT names, else a fresh S3front."""
+    """Where S3 is served: what S3FRONT_TEST_ENDPOINT names, else a fresh S3front, its bytes where
+    S3FRONT_TEST_STORAGE says."""
     other = configured(os.environ)
     if other is not None:
         yield other
         return
     place = tmp_path_factory.mktemp("server")
-    with served(place / "data", place / "log") as endpoint:
+    storage = os.environ.get("S3FRONT_TEST_STORAGE", "")
+    with served(place / "data", place / "log", storage=storage) as endpoint:
         yield endpoint
 
 

@@ -1,5 +1,6 @@
 """The endpoint that the clients talk to: S3front in a process of its own, or any other."""
 
+import json
 import os
 import signal
 import socket
@@ -8,10 +9,14 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from tests.backends.s3.moto_server import moto_settings
+from tests.backends.webdav.servers import SERVERS
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCESS_KEY = "AKIDCLIENTTESTS00001"
@@ -99,14 +104,27 @@ def configured(environ: Mapping[str, str]) -> Endpoint | None:
 
 
 @contextmanager
-def served(folder: Path, log: Path, *, tls: Certificate | None = None) -> Iterator[Endpoint]:
-    """S3front on ``folder`` while the context lasts.
+def served(
+    folder: Path, log: Path, *, tls: Certificate | None = None, storage: str = ""
+) -> Iterator[Endpoint]:
+    """S3front on ``folder`` while the context lasts. With ``storage``, a name of ``STORAGES``, only its
+    catalog is there, and the bytes are on such a storage.
 
     AssertionError, with the end of the log, if it does not get ready, does not stop on SIGTERM, or
     has logged a traceback: whatever the clients made of it, that is a defect.
     """
+    with ExitStack() as beside:
+        of_bytes = beside.enter_context(STORAGES[storage]()) if storage else {}
+        yield from _served(folder, log, tls, of_bytes)
+
+
+def _served(
+    folder: Path, log: Path, tls: Certificate | None, of_bytes: Mapping[str, object]
+) -> Iterator[Endpoint]:
     port = _free_port()
     command = [str(_program()), "serve", str(folder), "--address", f"127.0.0.1:{port}"]
+    if of_bytes:
+        command[2:3] = ["-c", str(_written(folder, of_bytes))]
     if tls is not None:
         command += ["--tls-cert", str(tls.certificate), "--tls-key", str(tls.key)]
     environment = {
@@ -136,6 +154,40 @@ def served(folder: Path, log: Path, *, tls: Certificate | None = None) -> Iterat
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+def _written(folder: Path, of_bytes: Mapping[str, object]) -> Path:
+    """A configuration that keeps the catalog in ``folder``, and the bytes elsewhere."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f'catalog = "sqlite:///{folder}/catalog.db"', "[storages.elsewhere]"]
+    # JSON's texts and booleans are TOML's too.
+    lines += [f"{name} = {json.dumps(value)}" for name, value in of_bytes.items()]
+    file = folder / "s3front.toml"
+    file.write_text("\n".join(lines))
+    return file
+
+
+@contextmanager
+def _on_s3() -> Iterator[Mapping[str, object]]:
+    yield {"type": "s3", **moto_settings(prefix="some/prefix")}
+
+
+@contextmanager
+def _on_webdav(name: str) -> Iterator[Mapping[str, object]]:
+    with SERVERS[name]() as server:
+        yield {
+            "type": "webdav",
+            "endpoint": server.url,
+            "prefix": "s3",
+            "allow_private": True,
+        }
+
+
+STORAGES: Mapping[str, Callable[[], AbstractContextManager[Mapping[str, object]]]] = {
+    "s3": _on_s3,
+    **{f"webdav-{name}": partial(_on_webdav, name) for name in SERVERS},
+}
+"""Where the bytes may be, by name: the settings of such a storage, while it is there."""
 
 
 def _program() -> Path:
