@@ -153,10 +153,13 @@ class Dav:
     async def members(
         self, path: str, *, kept: Sequence[str] = ()
     ) -> AsyncGenerator[Resource, None]:
-        """What is in the folder ``path``, and mostly that itself. Nothing if there is no such."""
+        """What is in the folder ``path``, and mostly that itself. Nothing if there is no such.
+
+        Unavailable if ``""`` is none: a server that has lost its disk has not lost the files.
+        """
         answer = await self.propfind(path, 1, kept, folder=True)
         try:
-            if answer.status in _NOWHERE:
+            if answer.status in _NOWHERE and path:
                 return
             if answer.status in _ODDLY_NOWHERE and await self._is_below_a_file(f"{path}/"):
                 return

@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from backends.errors import (
@@ -40,6 +40,17 @@ class Incoming:
 
     path: str
     left: bool = False
+
+
+@contextmanager
+def outcome_unknown() -> Iterator[None]:
+    """For what is asked after something may have been changed: that it is refused says nothing of that."""
+    try:
+        yield
+    except StorageError as error:
+        if error.retryable:
+            raise
+        raise Unavailable(f"it is not known what was done: {error}") from error
 
 
 class Publisher:
@@ -175,10 +186,14 @@ class Publisher:
     ) -> bool:
         """Whether a MOVE was done whose answer does not say so; False only if it is not running."""
         for pause_s in (*self._pauses_s, None):
-            if await self._is_there(path, state):
+            there = await self._is_there(path, state)
+            if there and state.token:
                 return True
-            if await self._dav.look(incoming.path) is None:
-                if await self._is_there(path, state):
+            # Without a token what was there before may look the same: then it counts that ours is gone.
+            with outcome_unknown():
+                gone = await self._dav.look(incoming.path) is None
+            if gone:
+                if there or await self._is_there(path, state):
                     return True
                 raise Unavailable(f"{self._dav.where}: it is not known where {path!r} was moved")
             if not running:
@@ -188,13 +203,15 @@ class Publisher:
         raise Unavailable(f"{self._dav.where}: it is not known whether {path!r} was moved")
 
     async def _is_there(self, path: str, state: State) -> bool:
-        found = await self._dav.look(path, kept=self._descriptions.marks)
+        with outcome_unknown():
+            found = await self._dav.look(path, kept=self._descriptions.marks)
         if found is None or found.is_folder:
             return False
         return is_the_moved(state_of(found, self._dialect.validator), state, self._dialect)
 
     async def _told(self, incoming: Incoming, state: State, path: str) -> Stored:
-        found = await self._dav.look(path, kept=self._descriptions.marks)
+        with outcome_unknown():
+            found = await self._dav.look(path, kept=self._descriptions.marks)
         if found is not None and found.is_folder:
             # A folder that came in the last moment: some servers put the file into it.
             await self._remove(f"{path}/{incoming.path.rpartition('/')[2]}")

@@ -27,7 +27,7 @@ from backends.webdav.hrefs import encoded
 from backends.webdav.leftovers import remove_stale
 from backends.webdav.multistatus import Resource
 from backends.webdav.probing import probe
-from backends.webdav.publishing import INCOMING, PAUSES_S, Incoming, Publisher
+from backends.webdav.publishing import INCOMING, PAUSES_S, Incoming, Publisher, outcome_unknown
 from backends.webdav.reading import Reader
 from backends.webdav.refusals import refusal
 from backends.webdav.settings import WebDavSettings
@@ -336,16 +336,16 @@ class WebDavStorage(Storage):
             aside.left = True
             await opened.folders.make_for(aside.path)
             status = await opened.dav.transfer("MOVE", path, aside.path, replace=False)
-            moved = await opened.dav.look(aside.path)
-            if moved is None:
-                there = await opened.dav.look(path)
-                if there is not None and not there.is_folder:
-                    opened.folders.forget_for(aside.path)
-                    raise refusal(opened.dav.where, f"MOVE {path!r}", status, {})
-            elif moved.is_folder:
-                await opened.dav.transfer("MOVE", aside.path, path, replace=False)
-            else:
-                await opened.dav.must("DELETE", aside.path, takes=_GONE)
+            with outcome_unknown():
+                moved = await opened.dav.look(aside.path)
+                there = await opened.dav.look(path) if moved is None else None
+                if moved is not None and moved.is_folder:
+                    await opened.dav.transfer("MOVE", aside.path, path, replace=False)
+            if there is not None and not there.is_folder:
+                opened.folders.forget_for(aside.path)
+                raise refusal(opened.dav.where, f"MOVE {path!r}", status, {})
+            # What stays under a name of ours is removed for its age.
+            aside.left = moved is None or moved.is_folder
 
     def _ready(self) -> _Opened:
         if self._opened is None:

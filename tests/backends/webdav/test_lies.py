@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -334,6 +335,18 @@ async def test_a_folder_that_comes_in_the_last_moment_is_not_deleted(
         assert server.below("b") == {"b/k/theirs"}
 
 
+async def test_a_move_without_a_sign_of_its_own_is_done_only_once_ours_is_gone(
+    server: Lying,
+) -> None:
+    async with opened(over(server, dialect=replace(HONEST, properties=False, renames=False))) as it:
+        await put(it, "b/k", b"old")
+        server.lies.append(on("MOVE", status(500)))
+        # As long as what is there: nothing but a name of ours tells that it was not moved.
+        stored = await it.write("b/k", body(b"new"), size=3)
+        assert server.files["b/k"].data == b"new"
+        assert stored == await it.stat("b/k")
+
+
 async def test_a_delete_that_fails_says_so(storage: WebDavStorage, server: Lying) -> None:
     await put(storage, "b/k", b"data")
     for number, error in ((403, Denied), (423, Throttled), (500, Unavailable)):
@@ -435,7 +448,7 @@ async def test_what_changes_while_a_reading_begins_is_seen_though_its_etag_stays
 ) -> None:
     first = await storage.write("b/k", body(b"one"), size=3)
 
-    async def replace(_: web.Request) -> web.StreamResponse | None:
+    async def replaced(_: web.Request) -> web.StreamResponse | None:
         server.lies.clear()
         before = server.files["b/k"]
         await put(storage, "b/k", b"two")
@@ -443,10 +456,10 @@ async def test_what_changes_while_a_reading_begins_is_seen_though_its_etag_stays
         object.__setattr__(server.files["b/k"], "etag", before.etag)
         return None
 
-    server.lies.append(on("GET", replace))
+    server.lies.append(on("GET", replaced))
     with pytest.raises(Damaged):
         await storage.read("b/k", only_if=first.fingerprint)
-    server.lies.append(on("GET", replace))
+    server.lies.append(on("GET", replaced))
     assert await bytes_at(storage, "b/k") == b"two"
 
 
@@ -471,11 +484,11 @@ async def test_a_copy_of_what_changed_meanwhile_is_not_published(
 ) -> None:
     of = (await storage.write("b/k", body(b"one"), size=3)).fingerprint
 
-    async def replace(_: web.Request) -> web.StreamResponse | None:
+    async def replaced(_: web.Request) -> web.StreamResponse | None:
         server.put("b/k", b"two")
         return None
 
-    server.lies.append(on("COPY", replace))
+    server.lies.append(on("COPY", replaced))
     with pytest.raises(Damaged):
         await storage.copy("b/k", "b/l", only_if=of)
     assert server.below("b") == {"b/k"}
@@ -562,6 +575,16 @@ async def test_a_folder_that_may_not_be_read_is_denied_or_passed_over(
         await paths(storage)
     found = [stored.path async for stored in storage.list(pass_over_closed=True)]
     assert found == ["b/a", "b/d"]
+
+
+async def test_a_storage_whose_folder_is_gone_is_not_an_empty_one(
+    storage: WebDavStorage, server: Lying
+) -> None:
+    await put(storage, "b/k", b"data")
+    server.files.clear()
+    server.folders.clear()
+    with pytest.raises(Unavailable):
+        await paths(storage)
 
 
 async def test_names_that_are_no_paths_are_left_out(storage: WebDavStorage, server: Lying) -> None:
