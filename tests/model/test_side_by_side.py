@@ -14,7 +14,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from backends import remote_memory
 from backends.interface import Can
 from backends.s3.profiles import PROFILES
-from gateway.service import completing
+from gateway.service import buckets, completing
+from gateway.service.context import Services
 from tests.backends.s3.moto_server import moto_settings
 from tests.backends.webdav.serving import settings_of
 from tests.live.server import Live, running
@@ -100,3 +101,14 @@ def test_every_answer_is_the_models(live: Live) -> None:
 @pytest.mark.timeout(3600)
 def test_every_answer_is_the_models_for_long(live: Live) -> None:
     run(live, examples=EXAMPLES, steps=60)
+
+
+@pytest.mark.parametrize("live", ["memory as S3", "memory as WebDAV", "S3"], indirect=True)
+def test_a_bucket_that_is_not_indexed_answers_alike(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_services: Services, _storage: str, _bucket: str) -> bool:
+        return False
+
+    monkeypatch.setattr(buckets, "is_empty", never)
+    run(live, examples=15, steps=30)

@@ -26,7 +26,7 @@ def drop(live: Live, storage: Storage, path: str, data: bytes = THEIRS) -> Store
     return live.run(storage.write(path, body(data), size=len(data)))
 
 
-def take(live: Live, storage: FailingStorage, path: str) -> None:
+def take(live: Live, storage: Storage, path: str) -> None:
     live.run(storage.delete(path))
 
 

@@ -1,0 +1,88 @@
+"""Each call may fail, in each way, while others' files are looked at: what is told is true or nothing."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from gateway.jobs.polling import Polling
+from tests.live.server import Live
+from tests.remote.failing_storage import FailingStorage, Fault
+from tests.remote.left import swept
+from tests.remote.test_files_of_others import drop, identified, take, unindexed
+from tests.remote.test_indexing import bucket_of, look_of
+
+_MOST_CALLS = 12
+FAULTS = [fault for fault in Fault if fault not in {Fault.NONE, Fault.HANGS, Fault.HANGS_DONE}]
+Prepare = Callable[[Live, FailingStorage, str], None]
+
+
+def dropped(live: Live, storage: FailingStorage, key: str) -> None:
+    drop(live, storage, f"bucket/{key}", b"theirs")
+
+
+def changed(live: Live, storage: FailingStorage, key: str) -> None:
+    live.client.put("bucket", key, b"ours")
+    drop(live, storage, f"bucket/{key}", b"theirs")
+
+
+def removed(live: Live, storage: FailingStorage, key: str) -> None:
+    live.client.put("bucket", key, b"ours")
+    take(live, storage, f"bucket/{key}")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.value)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+@pytest.mark.parametrize("prepare", [dropped, changed, removed])
+def test_requests(
+    live: Live, storage: FailingStorage, prepare: Prepare, *, method: str, fault: Fault
+) -> None:
+    unindexed(live)
+    identified(live)
+    for at in range(1, _MOST_CALLS):
+        key = f"key-{at}"
+        prepare(live, storage, key)
+        live.run(storage.arm(fault, at))
+        answer = live.client.request(method, f"/bucket/{key}")
+        failed = storage.failed is not None
+        live.run(storage.disarm())
+        live.run(storage.arrive_late())
+        expected = 204 if method == "DELETE" else 404 if prepare is removed else 200
+        assert answer.status == expected or (failed and answer.status in {500, 503, 507}), answer
+        if answer.status == 200 and method == "GET":
+            assert answer.body == b"theirs"
+        live.run(swept(live.services))
+        after = live.client.get("bucket", key)
+        is_gone = prepare is removed or (method == "DELETE" and answer.status == 204)
+        assert after.status == (404 if is_gone else 200), after
+        if not failed:
+            return
+    raise AssertionError("it makes more calls than that")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.value)
+def test_polls(live: Live, storage: FailingStorage, fault: Fault) -> None:
+    identified(live)
+    for at in range(1, _MOST_CALLS):
+        for prepare in (dropped, changed, removed):
+            prepare(live, storage, f"{prepare.__name__}-{at}")
+        live.run(swept(live.services))
+        polling = Polling(live.services, look_of(live), -1_000.0)
+        live.run(polling.poll(bucket_of(live)))
+        dropped(live, storage, f"later-{at}")
+        live.run(storage.arm(fault, at))
+        going = asyncio.run_coroutine_threadsafe(polling.poll(bucket_of(live)), live.loop)
+        error = going.exception(30)
+        failed = storage.failed is not None
+        live.run(storage.disarm())
+        assert (error is None) or failed
+        for _ in range(2):
+            live.run(polling.poll(bucket_of(live)))
+        keys = live.client.keys("bucket")
+        assert {f"dropped-{at}", f"changed-{at}", f"later-{at}"} <= set(keys)
+        assert f"removed-{at}" not in keys
+        if not failed:
+            return
+    raise AssertionError("it makes more calls than that")
