@@ -340,7 +340,9 @@ class WebDavStorage(Storage):
                 moved = await opened.dav.look(aside.path)
                 there = await opened.dav.look(path) if moved is None else None
                 if moved is not None and moved.is_folder:
-                    await opened.dav.transfer("MOVE", aside.path, path, replace=False)
+                    back = await opened.dav.transfer("MOVE", aside.path, path, replace=False)
+                    if back not in {201, 204}:
+                        raise Unavailable(f"the folder {path!r} has become {aside.path!r}")
             if there is not None and not there.is_folder:
                 opened.folders.forget_for(aside.path)
                 raise refusal(opened.dav.where, f"MOVE {path!r}", status, {})

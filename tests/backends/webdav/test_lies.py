@@ -347,6 +347,23 @@ async def test_a_move_without_a_sign_of_its_own_is_done_only_once_ours_is_gone(
         assert stored == await it.stat("b/k")
 
 
+async def test_a_folder_that_cannot_be_moved_back_is_kept_and_told_of(server: Lying) -> None:
+    async def replaced(request: web.Request) -> web.StreamResponse | None:
+        if request.method == "MOVE" and request.path == "/b/k":
+            del server.files["b/k"]
+            server.put("b/k/theirs", b"theirs")
+        return None
+
+    async with opened(over(server, dialect=replace(HONEST, spares_folders=False))) as storage:
+        await put(storage, "b/k", b"data")
+        server.lies += [replaced, on("MOVE", status(500), path=".s3front/incoming")]
+        with pytest.raises(Unavailable, match=r"has become '\.s3front/incoming/"):
+            await storage.delete("b/k")
+    (left,) = server.files
+    assert left.startswith(".s3front/incoming/")
+    assert left.endswith("/theirs")
+
+
 async def test_a_delete_that_fails_says_so(storage: WebDavStorage, server: Lying) -> None:
     await put(storage, "b/k", b"data")
     for number, error in ((403, Denied), (423, Throttled), (500, Unavailable)):
