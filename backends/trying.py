@@ -35,8 +35,7 @@ class Finding:
 
 async def trial(storage: Storage) -> Sequence[Finding]:
     """Try the verbs of an open storage on sentinels of its own. Never fails; removes them."""
-    name = f"{RESERVED}/{OWN}/probe/{secrets.token_hex(8)}"
-    sentinels = _Sentinels(storage, name)
+    sentinels = _AllThatItCan(storage)
     try:
         written = await attempt("write", sentinels.write)
         if written.grade is Grade.WRONG:
@@ -81,84 +80,99 @@ async def first_of(storage: Storage, prefix: str) -> str | None:
     return None
 
 
-class _Sentinels:
-    def __init__(self, storage: Storage, name: str) -> None:
-        self._storage = storage
-        self._path, self._copy, self._moved = f"{name}-a", f"{name}-b", f"{name}-c"
-        self._of = Fingerprint(size=len(BYTES), stamp="")
+class Sentinels:
+    """Something small, written to a storage, and what is tried with it. Each raises StorageError."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        name = f"{RESERVED}/{OWN}/probe/{secrets.token_hex(8)}"
+        self.path, self.other, self.third = f"{name}-a", f"{name}-b", f"{name}-c"
+        self.of = Fingerprint(size=len(BYTES), stamp="")
+
+    async def write(self) -> None:
+        """Before all others."""
+        describes = Can.DESCRIBE in self.storage.can
+        stored = await self.storage.write(
+            self.path, once(BYTES), size=len(BYTES), description=ABOUT if describes else None
+        )
+        self.of = stored.fingerprint
+
+    async def remove(self) -> None:
+        """After all others. Never fails."""
+        for path in (self.path, self.other, self.third):
+            with suppress(StorageError):
+                await self.storage.delete(path)
+
+    async def stat(self) -> None:
+        """It is as it was written."""
+        stored = await self.storage.stat(self.path)
+        if stored.fingerprint != self.of:
+            raise Damaged("another size or state than when it was written")
+        if Can.DESCRIBE in self.storage.can and stored.description != ABOUT:
+            raise Damaged("what was said about it (user metadata, properties) is not kept")
+
+    async def read(self) -> None:
+        """All of it."""
+        content = await self.storage.read(self.path, only_if=self.of)
+        if await drained(content) != BYTES:
+            raise Damaged("other bytes than those that were written")
+
+    async def read_range(self) -> None:
+        """A range of it."""
+        content = await self.storage.read(self.path, first=3, last=7, only_if=self.of)
+        if await drained(content) != BYTES[3:8]:
+            raise Damaged("other bytes than those of the range")
+
+    async def list(self) -> None:
+        """It is found."""
+        if await first_of(self.storage, self.path) != self.path:
+            raise Damaged("what was written is not in the listing")
+
+    async def copy(self) -> None:
+        """To the other path."""
+        stored = await self.storage.copy(self.path, self.other, only_if=self.of)
+        if await drained(await self.storage.read(stored.path)) != BYTES:
+            raise Damaged("the copy holds other bytes")
+
+    async def delete(self) -> None:
+        """It and its copy are gone."""
+        for path in (self.path, self.other):
+            await self.storage.delete(path)
+            with suppress(NotFound):
+                await self.storage.stat(path)
+                raise Damaged("what was deleted is still there; is it kept in versions?")
+
+
+class _AllThatItCan(Sentinels):
+    """What can be tried of any storage, by what it declares."""
 
     def trials(self) -> Sequence[tuple[str, Callable[[], Awaitable[object]]]]:
-        can = self._storage.can
+        can = self.storage.can
         trials: list[tuple[str, Callable[[], Awaitable[object]]]] = [
-            ("look at what was written", self._stat),
-            ("read it", self._read),
-            ("read a range of it", self._read_range),
-            ("find it in a listing", self._list),
+            ("look at what was written", self.stat),
+            ("read it", self.read),
+            ("read a range of it", self.read_range),
+            ("find it in a listing", self.list),
         ]
         if Can.CREATE in can:
             trials.append(("refuse to replace it", self._create))
         if Can.COPY in can:
-            trials.append(("copy it", self._copied))
+            trials.append(("copy it", self.copy))
         if Can.MOVE in can:
             trials.append(("move it", self._move))
-        trials.append(("delete it", self._delete))
+        trials.append(("delete it", self.delete))
         return trials
-
-    async def write(self) -> None:
-        describes = Can.DESCRIBE in self._storage.can
-        stored = await self._storage.write(
-            self._path, once(BYTES), size=len(BYTES), description=ABOUT if describes else None
-        )
-        self._of = stored.fingerprint
-
-    async def remove(self) -> None:
-        for path in (self._path, self._copy, self._moved):
-            with suppress(StorageError):
-                await self._storage.delete(path)
-
-    async def _stat(self) -> None:
-        stored = await self._storage.stat(self._path)
-        if stored.fingerprint != self._of:
-            raise Damaged("another size or state than when it was written")
-        if Can.DESCRIBE in self._storage.can and stored.description != ABOUT:
-            raise Damaged("what was said about it is not kept")
-
-    async def _read(self) -> None:
-        content = await self._storage.read(self._path, only_if=self._of)
-        if await drained(content) != BYTES:
-            raise Damaged("other bytes than those that were written")
-
-    async def _read_range(self) -> None:
-        content = await self._storage.read(self._path, first=3, last=7, only_if=self._of)
-        if await drained(content) != BYTES[3:8]:
-            raise Damaged("other bytes than those of the range")
-
-    async def _list(self) -> None:
-        if await first_of(self._storage, self._path) != self._path:
-            raise Damaged("what was written is not in the listing")
 
     async def _create(self) -> None:
         try:
-            await self._storage.write(self._path, once(BYTES), size=len(BYTES), create=True)
+            await self.storage.write(self.path, once(BYTES), size=len(BYTES), create=True)
         except Exists:
             return
         raise Damaged("what is there was replaced, though it should not have been")
 
-    async def _copied(self) -> None:
-        stored = await self._storage.copy(self._path, self._copy, only_if=self._of)
-        if await drained(await self._storage.read(stored.path)) != BYTES:
-            raise Damaged("the copy holds other bytes")
-
     async def _move(self) -> None:
-        there = await self._storage.write(self._moved, once(BYTES), size=len(BYTES))
-        await self._storage.delete(self._copy)
-        stored = await self._storage.move(self._moved, self._copy, only_if=there.fingerprint)
-        if await drained(await self._storage.read(stored.path)) != BYTES:
+        there = await self.storage.write(self.third, once(BYTES), size=len(BYTES))
+        await self.storage.delete(self.other)
+        stored = await self.storage.move(self.third, self.other, only_if=there.fingerprint)
+        if await drained(await self.storage.read(stored.path)) != BYTES:
             raise Damaged("what was moved holds other bytes")
-
-    async def _delete(self) -> None:
-        for path in (self._path, self._copy):
-            await self._storage.delete(path)
-            with suppress(NotFound):
-                await self._storage.stat(path)
-                raise Damaged("what was deleted is still there")

@@ -4,20 +4,17 @@ What is tried is written below the reserved name, and removed.
 """
 
 import re
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from backends.errors import Damaged, Exists, NotFound, StorageError
+from backends.errors import Damaged, Exists, StorageError
 from backends.http.client import Timeouts
-from backends.interface import RESERVED, Fingerprint
-from backends.naming import OWN
+from backends.interface import Fingerprint
 from backends.s3.bucket import MAX_SKEW
 from backends.s3.settings import S3Settings
 from backends.s3.storage import S3Storage
-from backends.trying import ABOUT, BYTES, Finding, Grade, attempt, drained, first_of, once
+from backends.trying import BYTES, Finding, Grade, Sentinels, attempt, first_of, once
 
 _REACH = "reach the bucket, and list it"
 _NOBODY = Fingerprint(size=len(BYTES), stamp="0" * 32)
@@ -107,72 +104,41 @@ def _clock(storage: S3Storage) -> Finding:
     )
 
 
-class _Trial:
-    """Two sentinels of its own in a storage."""
+class _Trial(Sentinels):
+    """What an S3 service is asked, each with the permission that it needs."""
 
     def __init__(self, storage: S3Storage) -> None:
-        self._storage = storage
-        name = f"{RESERVED}/{OWN}/probe/{secrets.token_hex(8)}"
-        self._path, self._copy = f"{name}/a", f"{name}/b"
-        self._of = _NOBODY
+        super().__init__(storage)
+        self._s3 = storage
 
     async def findings(self) -> Sequence[Finding]:
         try:
-            written = await attempt("write", self._write, permission="s3:PutObject")
+            written = await attempt("write", self.write, permission="s3:PutObject")
             if written.grade is Grade.WRONG:
                 return [written]
             return [
                 written,
-                await attempt("look at what was written", self._stat, permission="s3:GetObject"),
-                await attempt("read it", self._read, permission="s3:GetObject"),
-                await attempt("read a range of it", self._read_range, permission="s3:GetObject"),
-                await attempt("find it in a listing", self._list, permission="s3:ListBucket"),
+                await attempt("look at what was written", self.stat, permission="s3:GetObject"),
+                await attempt("read it", self.read, permission="s3:GetObject"),
+                await attempt("read a range of it", self.read_range, permission="s3:GetObject"),
+                await attempt("find it in a listing", self.list, permission="s3:ListBucket"),
                 await self._create(),
                 await attempt("copy it", self._copied, permission="s3:GetObject and s3:PutObject"),
                 await attempt("begin an upload in parts", self._begin, permission="s3:PutObject"),
-                await attempt("delete it", self._delete, permission="s3:DeleteObject"),
+                await attempt("delete it", self.delete, permission="s3:DeleteObject"),
             ]
         finally:
-            for path in (self._path, self._copy):
-                with suppress(StorageError):
-                    await self._storage.delete(path)
-
-    async def _write(self) -> None:
-        stored = await self._storage.write(
-            self._path, once(BYTES), size=len(BYTES), description=ABOUT
-        )
-        self._of = stored.fingerprint
-
-    async def _stat(self) -> None:
-        stored = await self._storage.stat(self._path)
-        if stored.fingerprint != self._of:
-            raise Damaged("another ETag or size than when it was written")
-        if stored.description != ABOUT:
-            raise Damaged("the service does not keep user metadata")
-
-    async def _read(self) -> None:
-        content = await self._storage.read(self._path, only_if=self._of)
-        if await drained(content) != BYTES:
-            raise Damaged("other bytes than those that were written")
-
-    async def _read_range(self) -> None:
-        content = await self._storage.read(self._path, first=3, last=7, only_if=self._of)
-        if await drained(content) != BYTES[3:8]:
-            raise Damaged("other bytes than those of the range")
-
-    async def _list(self) -> None:
-        if await first_of(self._storage, self._path) != self._path:
-            raise Damaged("what was written is not in the listing")
+            await self.remove()
 
     async def _create(self) -> Finding:
         """What is there must not be replaced where that was promised."""
         tried = "refuse to replace it"
-        settings = self._storage.settings
+        settings = self._s3.settings
         promised = settings.profile.creates
         bold = S3Storage(replace(settings, profile=replace(settings.profile, creates=True)))
         await bold.open()
         try:
-            await bold.write(self._path, once(BYTES), size=len(BYTES), create=True)
+            await bold.write(self.path, once(BYTES), size=len(BYTES), create=True)
         except Exists:
             if promised:
                 return Finding(grade=Grade.GOOD, tried=tried)
@@ -188,26 +154,17 @@ class _Trial:
         return Finding(grade=Grade.WRONG if promised else Grade.NOTE, tried=tried, text=text)
 
     async def _copied(self) -> None:
-        if self._storage.settings.profile.copies_if:
+        if self._s3.settings.profile.copies_if:
             await self._refused_copy()
-        stored = await self._storage.copy(self._path, self._copy, only_if=self._of)
-        if await drained(await self._storage.read(stored.path)) != BYTES:
-            raise Damaged("the copy holds other bytes")
+        await self.copy()
 
     async def _refused_copy(self) -> None:
         try:
-            await self._storage.copy(self._path, self._copy, only_if=_NOBODY)
+            await self.storage.copy(self.path, self.other, only_if=_NOBODY)
         except Damaged:
             return
         raise Damaged('it copies other bytes than are meant; set profile = "generic"')
 
     async def _begin(self) -> None:
-        upload = await self._storage.begin_parts(self._copy)
-        await self._storage.abort_parts(self._copy, upload)
-
-    async def _delete(self) -> None:
-        for path in (self._path, self._copy):
-            await self._storage.delete(path)
-            with suppress(NotFound):
-                await self._storage.stat(path)
-                raise Damaged("what was deleted is still there; is the bucket versioned?")
+        upload = await self.storage.begin_parts(self.other)
+        await self.storage.abort_parts(self.other, upload)
