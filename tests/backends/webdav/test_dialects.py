@@ -153,6 +153,35 @@ async def test_a_folder_is_never_deleted(name: str) -> None:
         await storage.aclose()
 
 
+MOVED_TO_A_FOLDER = {
+    "apache": "refused",
+    "lighttpd": "put into it",
+    "nginx": "refused",
+    "rclone": "replaced it",
+    "sabre": "replaced it",
+    "wsgidav": "replaced it",
+}
+
+
+@pytest.mark.parametrize("name", sorted(MOVED_TO_A_FOLDER))
+async def test_what_becomes_of_a_folder_whose_name_a_file_is_moved_to(name: str) -> None:
+    """Why a path is looked at before each MOVE: hardly a server refuses."""
+    url, root = running(name).url, running(name).root / "moved"
+    async with aiohttp.ClientSession() as other:
+        for method, path in (("MKCOL", ""), ("MKCOL", "d/"), ("PUT", "d/x"), ("PUT", "f")):
+            async with other.request(method, f"{url}/moved/{path}", data=b"") as answer:
+                assert answer.status == 201
+        headers = {"Destination": f"{url}/moved/d", "Overwrite": "T"}
+        moving = other.request("MOVE", f"{url}/moved/f", headers=headers, allow_redirects=False)
+        async with moving as answer:
+            assert (answer.status in {201, 204}) == (MOVED_TO_A_FOLDER[name] != "refused")
+    if MOVED_TO_A_FOLDER[name] == "replaced it":
+        assert (root / "d").is_file()
+    else:
+        assert (root / "d/x").is_file()
+        assert (root / "d/f").is_file() == (MOVED_TO_A_FOLDER[name] == "put into it")
+
+
 @pytest.mark.parametrize(
     ("headers", "kind"),
     [
