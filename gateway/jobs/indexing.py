@@ -79,6 +79,6 @@ class Indexing:
 
     async def _settled(self, keys: list[str], listed: Listed | None) -> Outcome:
         try:
-            return await self.look.settled(self.bucket, keys, listed=listed)
+            return await self.look.settled(self.bucket, keys, listed=listed, passes_over=True)
         except TooManyMissing:
             return Outcome()  # which the poller tells

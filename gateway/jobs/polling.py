@@ -129,7 +129,9 @@ class _Poll:
         if there:
             listed = Listed(stored=there, freed=self._freed)
             try:
-                outcome = await self._look.settled(self.bucket, list(there), listed=listed)
+                outcome = await self._look.settled(
+                    self.bucket, list(there), listed=listed, passes_over=True
+                )
             except TooManyMissing as error:
                 alarm(self.polling.services, self.bucket, error)
                 return
@@ -159,7 +161,7 @@ class _Poll:
         for first in range(0, len(self._absent), _BATCH):
             some = self._absent[first : first + _BATCH]
             try:
-                outcome = await look.settled(self.bucket, some, expected=expected)
+                outcome = await look.settled(self.bucket, some, expected=expected, passes_over=True)
             except TooManyMissing as error:
                 alarm(self.polling.services, self.bucket, error)
                 return

@@ -5,11 +5,13 @@ the catalog believes what was seen if nothing it knows has changed in between.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from backends.errors import NameRefused, NotFound
+from backends.errors import Damaged, Denied, NameRefused, NotFound
 from backends.interface import Can, Storage, Stored
+from gateway.catalog.errors import TooManyMissing
 from gateway.catalog.interface import Catalog
 from gateway.catalog.outside import Absence, Found, MissingLimit, Standing
 from gateway.catalog.records import Bucket, Version
@@ -36,6 +38,9 @@ class _Seen:
     found: list[Found] = field(default_factory=list)
     gone: dict[str, Standing] = field(default_factory=dict)
     refused: int = 0
+    closed: list[str] = field(default_factory=list)
+    """Without a row, and not ours to look at."""
+    passes_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,26 +95,27 @@ class Looking:
         *,
         listed: Listed | None = None,
         expected: int = 0,
+        passes_over: bool = False,
     ) -> Outcome:
         """Bring the rows of some keys into line with what is there. ``expected``: how many of the bucket
         are known to be gone in all.
 
         What is ``listed`` is not looked at again where nothing more can be learnt of it. Absence that is not to
-        be believed leaves its key ``again``. Raises TooManyMissing, after what was found was adopted;
-        NoSuchBucket; StorageError.
+        be believed leaves its key ``again``. ``passes_over``: what we may not look at is refused, and no
+        error. Raises TooManyMissing, after what was found was adopted; NoSuchBucket; StorageError.
         """
-        seen = _Seen()
+        seen = _Seen(passes_over=passes_over)
         for first in range(0, len(keys), _SIDE_BY_SIDE):
             some = keys[first : first + _SIDE_BY_SIDE]
             await asyncio.gather(*(self._look(seen, bucket, key, listed) for key in some))
-        outcome = Outcome(refused=seen.refused)
+        outcome = Outcome(refused=seen.refused + len(seen.closed), left=seen.closed)
         if seen.found:
             adoptions = await self.catalog.adopt(bucket, seen.found, now_ns=self.now_ns())
             for one, adoption in zip(seen.found, adoptions, strict=True):
                 outcome.count(one.key, adoption)
         if listed is not None and outcome.again:
             again, outcome.again = outcome.again, []
-            outcome.add(await self.settled(bucket, again))
+            outcome.add(await self.settled(bucket, again, passes_over=passes_over))
         if seen.gone:
             outcome.add(await self._mark_missing(bucket, seen.gone, expected))
         return outcome
@@ -136,6 +142,23 @@ class Looking:
     async def _look(self, seen: _Seen, bucket: Bucket, key: str, listed: Listed | None) -> None:
         path = self.storage.natural(bucket.name, key)
         standing = await self.catalog.standing(bucket, key, path)
+        try:
+            await self._look_at(seen, bucket, key, standing, listed)
+        except (Denied, Damaged):
+            if not seen.passes_over:
+                raise
+            if standing.version is None:
+                seen.closed.append(key)
+
+    async def _look_at(
+        self,
+        seen: _Seen,
+        bucket: Bucket,
+        key: str,
+        standing: Standing,
+        listed: Listed | None,
+    ) -> None:
+        path = self.storage.natural(bucket.name, key)
         row, told = standing.version, None if listed is None else listed.stored.get(key)
         if row is None:
             if path is not None and not standing.owned:
@@ -221,7 +244,8 @@ async def brought_into_line(services: Services, bucket: Bucket, key: str) -> Non
     """Have the row of a key tell what is there now, on a storage behind a network."""
     look = looking(services, bucket)
     if look is not None:
-        await look.settled(bucket, [key])
+        with contextlib.suppress(TooManyMissing):  # which says nothing against what is asked for
+            await look.settled(bucket, [key])
 
 
 async def as_it_is(services: Services, bucket: Bucket, version: Version) -> Version | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from backends.errors import StorageError
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.records import Bucket, Checksum, Condition, Version
 from gateway.s3.checksums import FULL_OBJECT
@@ -261,7 +262,7 @@ async def _delete_one(
     )
     try:
         await _delete(context, bucket, item.key, item.version_id, condition)
-    except CatalogError as fault:
+    except (CatalogError, StorageError) as fault:
         error = s3_error(fault)
         return DeleteError(
             key=item.key, code=error.code, message=error.message, version_id=item.version_id

@@ -76,7 +76,11 @@ async def first_found(services: Services, bucket: Bucket) -> None:
             keys.append(stored.path[begins:])
             if len(keys) == AT_ONCE:
                 break
-    await (settled(services, bucket, keys) if look is None else look.settled(bucket, keys))
+    await (
+        settled(services, bucket, keys)
+        if look is None
+        else look.settled(bucket, keys, passes_over=True)
+    )
 
 
 async def is_empty(services: Services, storage: str, bucket: str) -> bool:

@@ -1,5 +1,6 @@
 """Polls: what others did to an indexed bucket is found, and nothing that only seems so."""
 
+import base64
 import hashlib
 import random
 from collections.abc import AsyncGenerator
@@ -8,11 +9,12 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from backends.errors import Unavailable
+from backends.errors import Denied, Unavailable
 from backends.interface import Can, Limits, Stored
 from backends.remote_memory import AS_S3
 from gateway.jobs import polling
 from gateway.jobs.following import Following
+from gateway.jobs.indexing import Indexing
 from gateway.jobs.polling import Polling
 from gateway.observe.tally import Tally
 from gateway.service.context import Watching
@@ -20,9 +22,9 @@ from gateway.service.finding import Outcome
 from tests.backends.making import body
 from tests.live.server import Live
 from tests.remote.conftest import Serve
-from tests.remote.failing_storage import FailingStorage
+from tests.remote.failing_storage import FailingStorage, Fault
 from tests.remote.left import swept
-from tests.remote.test_files_of_others import drop, identified, is_known, take
+from tests.remote.test_files_of_others import drop, identified, is_known, take, unindexed
 from tests.remote.test_indexing import bucket_of, look_of
 from tests.seeds import seed
 
@@ -313,3 +315,52 @@ def test_a_leftover_of_ours_is_told_once(serve: Serve) -> None:
     assert hand.poll().refused == 1
     assert hand.poll().refused == 0
     assert hand.keys() == []
+
+
+class Closed(FailingStorage):
+    """One name may be listed, and not looked at."""
+
+    async def stat(self, path: str) -> Stored:
+        if path == "bucket/closed":
+            raise Denied("forbidden")
+        return await super().stat(path)
+
+
+def test_what_may_not_be_looked_at_keeps_nothing_from_being_found(serve: Serve) -> None:
+    storage = Closed(AS_S3, Limits(max_description=2048))
+    live = serve(storage)
+    for key in ("before", "closed", "later"):
+        drop(live, storage, f"bucket/{key}")
+    hand = Hand(live)
+    outcome = hand.poll()
+    assert (outcome.adopted, outcome.refused) == (2, 1)
+    assert hand.poll().refused == 0
+    assert hand.keys() == ["before", "later"]
+    assert live.client.get("bucket", "closed").status == 500
+    unindexed(live)
+    done = Indexing(look_of(live), bucket_of(live))
+    assert live.run(done.run()).refused == 1
+    assert bucket_of(live).indexed
+
+
+def test_a_delete_is_no_matter_of_how_much_is_gone(live: Live, storage: FailingStorage) -> None:
+    identified(live)
+    watching = live.services.watching
+    assert watching is not None
+    object.__setattr__(watching, "missing", replace(watching.missing, count=0, share=0.0))
+    unindexed(live)
+    for key in ("a", "b"):
+        live.client.put("bucket", key, b"ours")
+        take(live, storage, f"bucket/{key}")
+    assert live.client.get("bucket", "a").status == 503
+    assert live.client.delete("bucket", "a").status == 204
+    assert live.client.get("bucket", "a").status == 404
+    live.run(storage.arm(Fault.UNAVAILABLE, 1))
+    asked = b"<Delete><Object><Key>b</Key></Object></Delete>"
+    md5 = base64.b64encode(hashlib.md5(asked).digest()).decode()
+    answer = live.client.request(
+        "POST", "/bucket", "delete", body=asked, headers={"content-md5": md5}
+    )
+    live.run(storage.disarm())
+    assert answer.status == 200
+    assert answer.text("Error/Code") == "ServiceUnavailable"
