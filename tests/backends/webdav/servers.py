@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ INSTALL = "deploy/packages/install-clients.sh"
 USERNAME, PASSWORD, REALM = "ann", 'p"w: é', "files"
 _START_S = 30.0
 _NOBODY = "nobody"
+_WATCHED = Path(__file__).with_name("watched.py")
 
 _APACHE = """
 ServerRoot {folder}
@@ -237,21 +237,20 @@ def _running(
 ) -> Iterator[Running]:
     with (folder / "output").open("w+") as output:
         process = subprocess.Popen(
-            # It ends with whoever started it, however that ends.
-            [_program("setpriv"), "--pdeathsig", "TERM", "--", *command],
+            [sys.executable, str(_WATCHED), user or "", *command],
             cwd=folder,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            user=user,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
+        assert process.stdin is not None
         try:
             _wait(process, folder, port)
             yield Running(url=f"http://127.0.0.1:{port}", root=folder / "root")
         finally:
-            # The whole group: servers have workers of their own.
-            os.killpg(process.pid, signal.SIGTERM)
+            process.stdin.close()
             process.wait(20)
 
 
