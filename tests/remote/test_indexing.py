@@ -6,22 +6,28 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from backends.errors import Unavailable
 from backends.interface import Can, Limits, Stored
+from backends.remote_memory import AS_S3
 from gateway.catalog.records import Bucket
-from gateway.jobs import indexing
+from gateway.jobs import following, indexing
 from gateway.jobs.following import Following
 from gateway.jobs.indexing import Indexing
+from gateway.server import build
+from gateway.server.bootstrap import bootstrap
 from gateway.service.looking import Looking, looking_at
+from gateway.settings.parts import BucketSettings
 from tests.backends.s3.moto_server import moto_settings
 from tests.live.server import Live, running
+from tests.outside.waiting import until
 from tests.remote.conftest import Serve
 from tests.remote.failing_storage import FailingStorage, Fault
 from tests.remote.left import swept
-from tests.remote.test_files_of_others import calls, drop, unindexed
+from tests.remote.test_files_of_others import calls, drop, take, unindexed
 
 
 class Breaking(FailingStorage):
@@ -200,8 +206,7 @@ def test_writes_meanwhile_are_not_overtaken(serve: Serve, monkeypatch: pytest.Mo
 def test_the_job_indexes_what_was_made_over_content(live: Live, storage: FailingStorage) -> None:
     drop(live, storage, "second/key")
     live.client.make_bucket("second")
-    following = Following(live.services, look_of(live), 0)
-    live.run(following.round())
+    live.run(Following(live.services, look_of(live), 0).round())
     bucket = live.run(live.services.catalog.bucket("second"))
     assert bucket.indexed
     assert live.client.keys("second") == ["key"]
@@ -287,3 +292,41 @@ def test_the_command_refuses_what_the_server_watches_by_itself(tmp_path: Path) -
         )
     assert told.returncode == 2
     assert "not behind a network" in told.stderr
+
+
+def test_the_elected_worker_indexes_and_polls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = FailingStorage(AS_S3, Limits(max_description=2048))
+    monkeypatch.setattr(build, "storages_of", lambda *_: {"main": storage})
+    monkeypatch.setattr(following, "_TICK_S", 0.02)
+    storages = {"main": {"type": "memory"}}
+    with running(
+        tmp_path, durability="relaxed", storages=storages, jobs=True, poll_seconds=0.05
+    ) as live:
+        drop(live, storage, "bucket/before", b"theirs")
+        live.client.make_bucket("bucket")
+        until(lambda: bucket_of(live).indexed)
+        assert live.client.keys("bucket") == ["before"]
+        drop(live, storage, "bucket/later", b"theirs")
+        until(lambda: live.client.keys("bucket") == ["before", "later"])
+        take(live, storage, "bucket/before")
+        until(lambda: live.client.keys("bucket") == ["later"])
+
+
+def test_settings_say_which_buckets_are_not_indexed(live: Live, storage: FailingStorage) -> None:
+    settings = live.application._settings
+
+    def start(index: Literal["on", "off"]) -> Bucket:
+        buckets = (BucketSettings(name="bucket", index=index),)
+        live.run(bootstrap(live.services, settings.model_copy(update={"buckets": buckets})))
+        return bucket_of(live)
+
+    assert start("on").indexed
+    off = start("off")
+    assert (off.indexes, off.indexed) == (False, False)
+    drop(live, storage, "bucket/key")
+    assert live.client.keys("bucket") == ["key"]
+    on = start("on")
+    assert (on.indexes, on.indexed) == (True, False)
+    assert live.client.keys("bucket") == ["key"]
