@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backends.errors import NameRefused
+from backends.http.addresses import allows_private
 from backends.http.origin import Origin, origin_of
 from backends.interface import Limits
 from backends.naming import segments
@@ -26,9 +27,7 @@ def webdav_settings(settings: Mapping[str, object]) -> WebDavSettings:
     """ValueError, with the remedy, for what cannot be."""
     origin = origin_of(settings.get("endpoint"))
     prefix = _prefix(_text(settings, "prefix"))
-    allow_private = settings.get("allow_private", False)
-    if not isinstance(allow_private, bool):
-        raise ValueError("allow_private is true or false")  # noqa: TRY004 (one error)
+    allow_private = allows_private(settings)
     authorizer = _authorizer(settings)
     if origin.scheme == "http" and not (allow_private or isinstance(authorizer, Nobody)):
         raise ValueError(

@@ -61,6 +61,12 @@ class Directories:
         home = settings.storages[settings.home]
         if home.type == "local":
             state = Path(str(home.options["root"])) / RESERVED
+        elif home.type != "memory":
+            raise StartError(
+                f"catalog: it is not set, and the default storage {settings.home!r} is behind a network. "
+                'Name a file on a local disk: catalog = "sqlite:///var/lib/s3front/catalog.db".',
+                exit=Exit.BAD_CONFIGURATION,
+            )
         else:
             # Nothing outlives the process: neither should what is known about it.
             self._temporary = tempfile.TemporaryDirectory(prefix="s3front-")

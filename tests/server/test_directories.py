@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.server.directories import Directories
-from gateway.server.failure import StartError
+from gateway.server.failure import Exit, StartError
 from gateway.settings.model import Settings
 
 
@@ -50,6 +50,20 @@ def test_a_folder_for_the_catalog_that_exists_keeps_its_mode(tmp_path: Path) -> 
     folder.mkdir(mode=0o755)
     Directories(settings(tmp_path / "data", catalog=f"{folder}/c.db")).close()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+def test_a_storage_behind_a_network_needs_a_catalog_on_a_disk(tmp_path: Path) -> None:
+    nas = {"type": "webdav", "endpoint": "https://cloud.example/dav"}
+    with pytest.raises(StartError, match="'nas' is behind a network") as refused:
+        Directories(Settings.model_validate({"storages": {"nas": nas}}))
+    assert 'catalog = "sqlite:///' in str(refused.value)
+    assert refused.value.exit == Exit.BAD_CONFIGURATION
+    catalog = f"sqlite://{tmp_path}/state/catalog.db"
+    directories = Directories(
+        Settings.model_validate({"storages": {"nas": nas}, "catalog": catalog})
+    )
+    assert directories.catalog == tmp_path / "state/catalog.db"
+    directories.close()
 
 
 def test_memory_leaves_nothing_behind() -> None:
@@ -101,7 +115,7 @@ def test_a_state_that_is_a_link_is_refused(tmp_path: Path) -> None:
 _AS_NOBODY = """
 import os, sys
 from gateway.server.directories import Directories
-from gateway.server.failure import StartError
+from gateway.server.failure import Exit, StartError
 from gateway.settings.model import Settings
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 root = sys.argv[1]

@@ -286,6 +286,13 @@ def test_a_record_is_read_as_it_was_written(of: str, description: bytes) -> None
 ENDPOINT = {"endpoint": "https://cloud.example/dav"}
 
 
+@pytest.mark.parametrize(("said", "means"), [("true", True), ("False", False), (True, True)])
+def test_the_environment_says_in_words_that_a_private_address_is_meant(
+    *, said: object, means: bool
+) -> None:
+    assert webdav_settings({**ENDPOINT, "allow_private": said}).allow_private is means
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
