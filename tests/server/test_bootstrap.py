@@ -19,17 +19,23 @@ from gateway.settings.model import Settings
 
 
 class Rows:
-    """The two methods of a catalog that bootstrapping calls."""
+    """The methods of a catalog that bootstrapping calls."""
 
     def __init__(self) -> None:
         self.by_name: dict[str, Bucket] = {}
+        self.indexes: dict[str, bool] = {}
 
     async def bucket(self, name: str) -> Bucket:
         if name not in self.by_name:
             raise NoSuchBucket(name)
         return self.by_name[name]
 
-    async def create_bucket(self, name: str, *, region: str, storage: str, now_ns: int) -> Bucket:
+    async def set_indexing(self, name: str, *, indexes: bool) -> None:
+        self.indexes[name] = indexes
+
+    async def create_bucket(
+        self, name: str, *, region: str, storage: str, now_ns: int, indexed: bool = False
+    ) -> Bucket:
         if name in self.by_name:
             raise BucketExists(name)
         self.by_name[name] = Bucket(
@@ -85,13 +91,14 @@ def settings(*buckets: Any) -> Settings:
 
 async def test_buckets_of_the_settings_are_created_once() -> None:
     rows = Rows()
-    wanted = settings("raw", {"name": "site", "storage": "nas"})
+    wanted = settings("raw", {"name": "site", "storage": "nas", "index": "off"})
     await bootstrap(services(rows, disk=Folders(), nas=Folders()), wanted)
     assert {name: bucket.storage for name, bucket in rows.by_name.items()} == {
         "raw": "disk",
         "site": "nas",
     }
     assert rows.by_name["raw"].region == "eu-west-1"
+    assert rows.indexes == {"raw": True, "site": False}
     before = dict(rows.by_name)
     await bootstrap(services(rows, disk=Folders(), nas=Folders()), wanted)
     assert rows.by_name == before
