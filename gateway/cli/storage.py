@@ -68,8 +68,8 @@ def test(names: Sequence[str], file: Path | None, *, as_json: bool) -> None:
             known = ", ".join(settings.storages)
             click.echo(f"There is no storage {name!r}; the settings have: {known}.", err=True)
             raise SystemExit(int(Exit.BAD_CONFIGURATION))
-    wrong = [_works(settings, name, as_json=as_json) for name in names or settings.storages]
-    raise SystemExit(0 if all(wrong) else int(Exit.STORAGE_FAILED))
+    work = [_works(settings, name, as_json=as_json) for name in names or settings.storages]
+    raise SystemExit(0 if all(work) else int(Exit.STORAGE_FAILED))
 
 
 def place_of(one: StorageSettings) -> str:
