@@ -140,7 +140,7 @@ class Dav:
 
     async def look(self, path: str, *, kept: Sequence[str] = ()) -> Resource | None:
         """What is under ``path``; None if nothing is. ``kept``: properties of ours to be told, too."""
-        seen = await self._seen(path, kept)
+        seen = await self._found_out(path, kept)
         if isinstance(seen, Resource):
             return seen
         if seen.status in _NOWHERE:
@@ -187,6 +187,14 @@ class Dav:
         # Depth is always said: without it some understand "infinity".
         headers = {**_XML, "Depth": str(depth)}
         return await self.send("PROPFIND", path, headers, body=_question(kept), folder=folder)
+
+    async def _found_out(self, path: str, kept: Sequence[str]) -> Resource | _Unseen:
+        # rclone and WsgiDAV look twice, and stumble when a file is replaced in between.
+        for _ in range(_TRIES - 1):
+            seen = await self._seen(path, kept)
+            if isinstance(seen, Resource) or seen.status != 500:
+                return seen
+        return await self._seen(path, kept)
 
     async def _seen(
         self, path: str, kept: Sequence[str], *, folder: bool = False

@@ -163,6 +163,17 @@ async def test_a_refused_write_changes_nothing(
         assert await nothing_is_left(storage, server)
 
 
+async def test_a_server_that_stumbles_over_a_file_is_asked_again(
+    storage: WebDavStorage, server: Lying
+) -> None:
+    await put(storage, "b/k", LONG)
+    server.lies.append(on("PROPFIND", status(500), path="b/k", times=2))
+    assert (await storage.stat("b/k")).fingerprint.size == len(LONG)
+    server.lies.append(on("PROPFIND", status(500), path="b/k", times=3))
+    with pytest.raises(Unavailable, match="answered 500"):
+        await storage.stat("b/k")
+
+
 async def test_a_pause_that_is_asked_for_is_told(storage: WebDavStorage, server: Lying) -> None:
     server.lies.append(on("PUT", status(503, Retry_After="7")))
     with pytest.raises(Throttled) as throttled:
