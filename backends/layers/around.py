@@ -1,6 +1,7 @@
 """What every layer begins with: a storage that does what another one behind a network does."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from backends.interface import (
     Can,
@@ -10,12 +11,17 @@ from backends.interface import (
     Stored,
 )
 
+_T = TypeVar("_T")
+
 OWN_ROOT = Can.STAGE | Can.PARTS_IN_PLACE | Can.KERNEL_COPY | Can.WATCH | Can.REPLICATE
 """What a storage does whose root is ours alone. Layers neither declare it nor pass it on."""
 
 
 class Around(Storage):
-    """Passes verbs on to ``inner``, and declares what that declares but for OWN_ROOT."""
+    """Passes verbs on to ``inner``, and declares what that declares but for OWN_ROOT.
+
+    A layer that does the same with all verbs says so in ``ask``; the others it has methods for.
+    """
 
     def __init__(self, inner: Storage) -> None:
         self.inner = inner
@@ -45,8 +51,13 @@ class Around(Storage):
     def natural(self, bucket: str, key: str) -> str | None:
         return self.inner.natural(bucket, key)
 
+    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
+        """The outcome of ``act``, which asks ``inner`` for ``verb``. Each verb that is awaited passes
+        here, but for methods that a layer has of its own; nothing is begun before ``act`` is called."""
+        return await act()
+
     async def stat(self, path: str) -> Stored:
-        return await self.inner.stat(path)
+        return await self.ask("stat", lambda: self.inner.stat(path))
 
     async def read(
         self,
@@ -56,7 +67,9 @@ class Around(Storage):
         last: int | None = None,
         only_if: Fingerprint | None = None,
     ) -> Content:
-        return await self.inner.read(path, first=first, last=last, only_if=only_if)
+        return await self.ask(
+            "read", lambda: self.inner.read(path, first=first, last=last, only_if=only_if)
+        )
 
     def read_at_once(
         self, path: str, *, first: int, last: int, only_if: Fingerprint
@@ -72,10 +85,13 @@ class Around(Storage):
         description: bytes | None = None,
         create: bool = False,
     ) -> Stored:
-        return await self.inner.write(path, body, size=size, description=description, create=create)
+        return await self.ask(
+            "write",
+            lambda: self.inner.write(path, body, size=size, description=description, create=create),
+        )
 
     async def delete(self, path: str) -> None:
-        await self.inner.delete(path)
+        await self.ask("delete", lambda: self.inner.delete(path))
 
     def list(
         self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
@@ -91,20 +107,28 @@ class Around(Storage):
         description: bytes | None = None,
         create: bool = False,
     ) -> Stored:
-        return await self.inner.copy(
-            source, path, only_if=only_if, description=description, create=create
+        return await self.ask(
+            "copy",
+            lambda: self.inner.copy(
+                source, path, only_if=only_if, description=description, create=create
+            ),
         )
 
     async def move(self, source: str, path: str, *, only_if: Fingerprint) -> Stored:
-        return await self.inner.move(source, path, only_if=only_if)
+        return await self.ask("move", lambda: self.inner.move(source, path, only_if=only_if))
 
     async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
-        return await self.inner.begin_parts(path, description=description)
+        return await self.ask(
+            "begin_parts", lambda: self.inner.begin_parts(path, description=description)
+        )
 
     async def write_part(
         self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
     ) -> str:
-        return await self.inner.write_part(path, upload, number, body, size=size)
+        return await self.ask(
+            "write_part",
+            lambda: self.inner.write_part(path, upload, number, body, size=size),
+        )
 
     async def copy_part(
         self,
@@ -117,17 +141,23 @@ class Around(Storage):
         last: int,
         only_if: Fingerprint,
     ) -> str:
-        return await self.inner.copy_part(
-            path, upload, number, source, first=first, last=last, only_if=only_if
+        return await self.ask(
+            "copy_part",
+            lambda: self.inner.copy_part(
+                path, upload, number, source, first=first, last=last, only_if=only_if
+            ),
         )
 
     async def complete_parts(
         self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
     ) -> Stored:
-        return await self.inner.complete_parts(path, upload, parts, create=create)
+        return await self.ask(
+            "complete_parts",
+            lambda: self.inner.complete_parts(path, upload, parts, create=create),
+        )
 
     async def abort_parts(self, path: str, upload: str) -> None:
-        await self.inner.abort_parts(path, upload)
+        await self.ask("abort_parts", lambda: self.inner.abort_parts(path, upload))
 
     def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         return self.inner.link(path, seconds=seconds, answer_with=answer_with)

@@ -1,7 +1,7 @@
 """At most so many verbs at once: a storage that is slow is not buried, nor are we."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -9,6 +9,7 @@ from backends.interface import Content, Fingerprint, Storage, Stored
 from backends.layers.around import Around, AroundContent
 
 _T = TypeVar("_T")
+_READINGS = frozenset({"stat", "read"})
 
 
 class Limiting(Around):
@@ -24,9 +25,9 @@ class Limiting(Around):
         self._readings = asyncio.Semaphore(readings)
         self._writings = asyncio.Semaphore(writings)
 
-    async def stat(self, path: str) -> Stored:
-        async with self._readings:
-            return await self.inner.stat(path)
+    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
+        async with self._readings if verb in _READINGS else self._writings:
+            return await act()
 
     async def read(
         self,
@@ -36,27 +37,8 @@ class Limiting(Around):
         last: int | None = None,
         only_if: Fingerprint | None = None,
     ) -> Content:
-        async with self._readings:
-            content = await self.inner.read(path, first=first, last=last, only_if=only_if)
+        content = await super().read(path, first=first, last=last, only_if=only_if)
         return _LimitedContent(content, self._readings)
-
-    async def write(
-        self,
-        path: str,
-        body: AsyncIterator[bytes],
-        *,
-        size: int | None,
-        description: bytes | None = None,
-        create: bool = False,
-    ) -> Stored:
-        async with self._writings:
-            return await self.inner.write(
-                path, body, size=size, description=description, create=create
-            )
-
-    async def delete(self, path: str) -> None:
-        async with self._writings:
-            await self.inner.delete(path)
 
     async def list(
         self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
@@ -65,60 +47,6 @@ class Limiting(Around):
         async with aclosing(listed):
             while (stored := await _within(self._readings, anext(listed, None))) is not None:
                 yield stored
-
-    async def copy(
-        self,
-        source: str,
-        path: str,
-        *,
-        only_if: Fingerprint,
-        description: bytes | None = None,
-        create: bool = False,
-    ) -> Stored:
-        async with self._writings:
-            return await self.inner.copy(
-                source, path, only_if=only_if, description=description, create=create
-            )
-
-    async def move(self, source: str, path: str, *, only_if: Fingerprint) -> Stored:
-        async with self._writings:
-            return await self.inner.move(source, path, only_if=only_if)
-
-    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
-        async with self._writings:
-            return await self.inner.begin_parts(path, description=description)
-
-    async def write_part(
-        self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
-    ) -> str:
-        async with self._writings:
-            return await self.inner.write_part(path, upload, number, body, size=size)
-
-    async def copy_part(
-        self,
-        path: str,
-        upload: str,
-        number: int,
-        source: str,
-        *,
-        first: int,
-        last: int,
-        only_if: Fingerprint,
-    ) -> str:
-        async with self._writings:
-            return await self.inner.copy_part(
-                path, upload, number, source, first=first, last=last, only_if=only_if
-            )
-
-    async def complete_parts(
-        self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
-    ) -> Stored:
-        async with self._writings:
-            return await self.inner.complete_parts(path, upload, parts, create=create)
-
-    async def abort_parts(self, path: str, upload: str) -> None:
-        async with self._writings:
-            await self.inner.abort_parts(path, upload)
 
 
 class _LimitedContent(AroundContent):

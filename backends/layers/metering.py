@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
 from backends.errors import StorageError
-from backends.interface import Content, Fingerprint, Storage, Stored
+from backends.interface import Storage, Stored
 from backends.layers.around import Around
 
 _T = TypeVar("_T")
@@ -26,34 +26,9 @@ class Metering(Around):
         self._observe = observe
         self._clock = clock
 
-    async def stat(self, path: str) -> Stored:
-        return await self._told("stat", self.inner.stat(path))
-
-    async def read(
-        self,
-        path: str,
-        *,
-        first: int = 0,
-        last: int | None = None,
-        only_if: Fingerprint | None = None,
-    ) -> Content:
-        opening = self.inner.read(path, first=first, last=last, only_if=only_if)
-        return await self._told("read", opening)
-
-    async def write(
-        self,
-        path: str,
-        body: AsyncIterator[bytes],
-        *,
-        size: int | None,
-        description: bytes | None = None,
-        create: bool = False,
-    ) -> Stored:
-        writing = self.inner.write(path, body, size=size, description=description, create=create)
-        return await self._told("write", writing)
-
-    async def delete(self, path: str) -> None:
-        await self._told("delete", self.inner.delete(path))
+    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
+        with self._telling(verb):
+            return await act()
 
     async def list(
         self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
@@ -63,62 +38,6 @@ class Metering(Around):
             async with aclosing(listed):
                 async for stored in listed:
                     yield stored
-
-    async def copy(
-        self,
-        source: str,
-        path: str,
-        *,
-        only_if: Fingerprint,
-        description: bytes | None = None,
-        create: bool = False,
-    ) -> Stored:
-        copying = self.inner.copy(
-            source, path, only_if=only_if, description=description, create=create
-        )
-        return await self._told("copy", copying)
-
-    async def move(self, source: str, path: str, *, only_if: Fingerprint) -> Stored:
-        return await self._told("move", self.inner.move(source, path, only_if=only_if))
-
-    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
-        beginning = self.inner.begin_parts(path, description=description)
-        return await self._told("begin_parts", beginning)
-
-    async def write_part(
-        self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
-    ) -> str:
-        writing = self.inner.write_part(path, upload, number, body, size=size)
-        return await self._told("write_part", writing)
-
-    async def copy_part(
-        self,
-        path: str,
-        upload: str,
-        number: int,
-        source: str,
-        *,
-        first: int,
-        last: int,
-        only_if: Fingerprint,
-    ) -> str:
-        copying = self.inner.copy_part(
-            path, upload, number, source, first=first, last=last, only_if=only_if
-        )
-        return await self._told("copy_part", copying)
-
-    async def complete_parts(
-        self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
-    ) -> Stored:
-        completing = self.inner.complete_parts(path, upload, parts, create=create)
-        return await self._told("complete_parts", completing)
-
-    async def abort_parts(self, path: str, upload: str) -> None:
-        await self._told("abort_parts", self.inner.abort_parts(path, upload))
-
-    async def _told(self, verb: str, act: Awaitable[_T]) -> _T:
-        with self._telling(verb):
-            return await act
 
     @contextmanager
     def _telling(self, verb: str) -> Iterator[None]:

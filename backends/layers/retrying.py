@@ -19,6 +19,8 @@ from backends.interface import PIECE, Content, Fingerprint, Storage, Stored
 from backends.layers.around import Around, AroundContent
 
 _T = TypeVar("_T")
+_SAFE = frozenset({"stat", "read", "delete", "copy_part", "abort_parts"})
+"""Whatever their arguments; of the others some calls are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,8 @@ class Retrying(Around):
         self._chance = chance
         self._budget = self._patience.budget
 
-    async def stat(self, path: str) -> Stored:
-        return await self.again(lambda: self.inner.stat(path))
+    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
+        return await self.again(act) if verb in _SAFE else await act()
 
     async def read(
         self,
@@ -69,9 +71,7 @@ class Retrying(Around):
         last: int | None = None,
         only_if: Fingerprint | None = None,
     ) -> Content:
-        content = await self.again(
-            lambda: self.inner.read(path, first=first, last=last, only_if=only_if)
-        )
+        content = await super().read(path, first=first, last=last, only_if=only_if)
         return _Resuming(content, self, path)
 
     async def write(
@@ -92,9 +92,6 @@ class Retrying(Around):
             lambda: self.inner.write(path, _given(kept), size=size, description=description),
             publishes=True,
         )
-
-    async def delete(self, path: str) -> None:
-        await self.again(lambda: self.inner.delete(path))
 
     async def list(
         self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
@@ -142,23 +139,6 @@ class Retrying(Around):
             lambda: self.inner.write_part(path, upload, number, _given(kept), size=size)
         )
 
-    async def copy_part(
-        self,
-        path: str,
-        upload: str,
-        number: int,
-        source: str,
-        *,
-        first: int,
-        last: int,
-        only_if: Fingerprint,
-    ) -> str:
-        return await self.again(
-            lambda: self.inner.copy_part(
-                path, upload, number, source, first=first, last=last, only_if=only_if
-            )
-        )
-
     async def complete_parts(
         self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
     ) -> Stored:
@@ -169,9 +149,6 @@ class Retrying(Around):
             return await completed()
         # No such upload: an attempt before this one may have completed it, as callers know.
         return await self.again(completed, publishes=True, tells=NotFound)
-
-    async def abort_parts(self, path: str, upload: str) -> None:
-        await self.again(lambda: self.inner.abort_parts(path, upload))
 
     async def again(
         self,

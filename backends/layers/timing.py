@@ -1,7 +1,7 @@
 """No verb waits for a storage for ever."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from backends.interface import Content, Fingerprint, Storage, Stored
 from backends.layers.around import Around, AroundContent
 
 _T = TypeVar("_T")
+_LONG = frozenset({"copy", "move", "copy_part", "complete_parts"})
 
 
 class Timing(Around):
@@ -26,8 +27,9 @@ class Timing(Around):
         self._seconds = seconds
         self._long_seconds = long_seconds
 
-    async def stat(self, path: str) -> Stored:
-        return await _in_time(self.inner.stat(path), self._seconds)
+    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
+        async with _clock(self._long_seconds if verb in _LONG else self._seconds):
+            return await act()
 
     async def read(
         self,
@@ -37,8 +39,8 @@ class Timing(Around):
         last: int | None = None,
         only_if: Fingerprint | None = None,
     ) -> Content:
-        opening = self.inner.read(path, first=first, last=last, only_if=only_if)
-        return _TimedContent(await _in_time(opening, self._seconds), self._seconds)
+        content = await super().read(path, first=first, last=last, only_if=only_if)
+        return _TimedContent(content, self._seconds)
 
     async def write(
         self,
@@ -58,9 +60,6 @@ class Timing(Around):
                 create=create,
             )
 
-    async def delete(self, path: str) -> None:
-        await _in_time(self.inner.delete(path), self._seconds)
-
     async def list(
         self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
     ) -> AsyncGenerator[Stored, None]:
@@ -69,26 +68,6 @@ class Timing(Around):
             while (stored := await _in_time(anext(listed, None), self._seconds)) is not None:
                 yield stored
 
-    async def copy(
-        self,
-        source: str,
-        path: str,
-        *,
-        only_if: Fingerprint,
-        description: bytes | None = None,
-        create: bool = False,
-    ) -> Stored:
-        copying = self.inner.copy(
-            source, path, only_if=only_if, description=description, create=create
-        )
-        return await _in_time(copying, self._long_seconds)
-
-    async def move(self, source: str, path: str, *, only_if: Fingerprint) -> Stored:
-        return await _in_time(self.inner.move(source, path, only_if=only_if), self._long_seconds)
-
-    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
-        return await _in_time(self.inner.begin_parts(path, description=description), self._seconds)
-
     async def write_part(
         self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
     ) -> str:
@@ -96,31 +75,6 @@ class Timing(Around):
             return await self.inner.write_part(
                 path, upload, number, _stopping(body, clock, self._seconds), size=size
             )
-
-    async def copy_part(
-        self,
-        path: str,
-        upload: str,
-        number: int,
-        source: str,
-        *,
-        first: int,
-        last: int,
-        only_if: Fingerprint,
-    ) -> str:
-        copying = self.inner.copy_part(
-            path, upload, number, source, first=first, last=last, only_if=only_if
-        )
-        return await _in_time(copying, self._long_seconds)
-
-    async def complete_parts(
-        self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
-    ) -> Stored:
-        completing = self.inner.complete_parts(path, upload, parts, create=create)
-        return await _in_time(completing, self._long_seconds)
-
-    async def abort_parts(self, path: str, upload: str) -> None:
-        await _in_time(self.inner.abort_parts(path, upload), self._seconds)
 
 
 class _TimedContent(AroundContent):

@@ -2,11 +2,12 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from typing import NoReturn
 
 import pytest
 
-from backends.errors import NameRefused, Unavailable
+from backends.errors import Denied, NameRefused, Unavailable
 from backends.interface import Can, Content, Fingerprint, Storage, Stored
 from backends.layers.around import OWN_ROOT, Around
 from backends.layers.limiting import Limiting
@@ -14,7 +15,7 @@ from backends.layers.metering import Metering
 from backends.layers.prefixing import Prefixed
 from backends.layers.timing import Timing
 from backends.memory import MemoryStorage
-from tests.backends.layers.flaky import ACTS, Act, flaky
+from tests.backends.layers.flaky import ACTS, VERBS, Act, flaky
 from tests.backends.making import body, bytes_at, paths
 
 STAGING = {
@@ -23,7 +24,6 @@ STAGING = {
     *("drop_staged", "glance", "glance_staged", "examine", "certain", "changes"),
 }
 """What only a storage has whose root is ours alone."""
-PURE = {"open", "aclose", "check", "claim", "natural", "link", "read_at_once", "about"}
 
 
 def verbs(of: type) -> set[str]:
@@ -33,16 +33,40 @@ def verbs(of: type) -> set[str]:
 
 
 def test_every_verb_is_passed_on() -> None:
-    assert verbs(Storage) - STAGING == verbs(Around)
-    for layer in (Timing, Limiting, Metering):
-        assert verbs(Around) - PURE <= verbs(layer)
-    assert verbs(Around) - {"open", "aclose", "check", "about"} <= verbs(Prefixed)
+    assert verbs(Storage) - STAGING == verbs(Around) - {"ask"}
+    assert verbs(Around) - {"ask", "open", "aclose", "check", "about"} <= verbs(Prefixed)
+
+
+class Refusing(Around):
+    """Begins nothing, and writes down what it was asked for."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.asked: list[str] = []
+
+    async def ask(self, verb: str, act: Callable[[], Awaitable[object]]) -> NoReturn:
+        self.asked.append(verb)
+        raise Denied(verb)
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+async def test_every_verb_passes_the_hook_before_it_begins(verb: str) -> None:
+    inner, of, upload = await flaky()
+    storage = Refusing(inner)
+    with pytest.raises(Denied, match=verb):
+        await {**ACTS, "move": moved}[verb](storage, of, upload)
+    assert storage.asked == [verb]
+    assert not inner.calls
 
 
 def test_what_needs_a_root_is_not_passed_on() -> None:
     storage = Timing(MemoryStorage())
     assert not storage.can & OWN_ROOT
     assert Can.UNSIZED in storage.can
+
+
+def moved(storage: Storage, of: Fingerprint, _upload: str) -> Awaitable[Stored]:
+    return storage.move("b/k", "b/l", only_if=of)
 
 
 class Stalling(Around):
@@ -72,7 +96,7 @@ async def test_a_storage_that_stalls_is_given_up(verb: str) -> None:
     acts: Mapping[str, Act] = {
         **ACTS,
         "list": lambda storage, _of, _upload: paths(storage),
-        "move": lambda storage, of, _upload: storage.move("b/k", "b/l", only_if=of),
+        "move": moved,
         "complete_parts": lambda storage, _, upload: storage.complete_parts("b/new", upload, []),
     }
     with pytest.raises(Unavailable, match=r"0\.05 s"):
