@@ -15,7 +15,7 @@ from gateway.safekeeping import marks
 from gateway.safekeeping.copying import Outcome
 from gateway.safekeeping.marks import BACKUP, UNFINISHED, Mark
 from gateway.safekeeping.replica import Plan, copy_credentials, make
-from gateway.server.directories import LOCK_NAME, Directories, catalog_of
+from gateway.server.directories import LOCK_NAME, Directories, existing_catalog
 from gateway.server.failure import Exit, StartError
 from gateway.server.storages import storages_of
 from gateway.settings.loader import HOME_STORAGE, load
@@ -156,12 +156,7 @@ def _catalog_to_copy(settings: Settings) -> Path:
                 "local ones can.",
                 exit=Exit.BAD_CONFIGURATION,
             )
-    catalog = catalog_of(settings)
-    if catalog is None or not catalog.is_file():
-        raise StartError(
-            f"There is no catalog at {catalog}. Name what is served.", exit=Exit.STORAGE_FAILED
-        )
-    return catalog
+    return existing_catalog(settings, purpose="copy")
 
 
 def _identity(settings: Settings) -> str:

@@ -13,13 +13,14 @@ import click
 from backends.errors import StorageError
 from gateway.catalog.errors import CatalogDamaged, CatalogError
 from gateway.catalog.sqlite import renewing
-from gateway.cli.opening import catalog_file, opened
+from gateway.cli.opening import opened
 from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
 from gateway.jobs.checking import Check, Problem
 from gateway.jobs.repairing import Repair
 from gateway.observe import log
 from gateway.safekeeping.steps import Steps
+from gateway.server.directories import existing_catalog
 from gateway.server.failure import Exit, StartError
 from gateway.service.verifying import Verifier
 from gateway.settings.model import Settings
@@ -122,7 +123,7 @@ def check(
     told = _Told(as_json=as_json)
     began = time.monotonic()
     try:
-        catalog = catalog_file(settings, purpose="check")
+        catalog = existing_catalog(settings, purpose="check")
         _look_at_pages(catalog, told, repair=repair)
         with progress_bars() as steps:
             work = _check(settings, catalog, told, steps, deep=deep, repair=repair, grace_s=grace_s)

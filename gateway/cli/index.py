@@ -12,12 +12,13 @@ from backends.errors import StorageError
 from backends.interface import Can
 from gateway.catalog.errors import CatalogError, NoSuchBucket
 from gateway.catalog.outside import MissingLimit
-from gateway.cli.opening import catalog_file, opened
+from gateway.cli.opening import opened
 from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
 from gateway.jobs.indexing import Indexing
 from gateway.observe import log
 from gateway.safekeeping.steps import Steps
+from gateway.server.directories import existing_catalog
 from gateway.server.failure import Exit, StartError
 from gateway.service.certainty import identify
 from gateway.service.looking import Looking
@@ -59,7 +60,7 @@ def index(name: str, folder: Path | None, file: Path | None, *, as_json: bool) -
     log.configure(sink, form="text", level="error")
     began = time.monotonic()
     try:
-        catalog = catalog_file(settings, purpose="index")
+        catalog = existing_catalog(settings, purpose="index")
         with progress_bars() as steps:
             indexing = asyncio.run(_index(settings, catalog, name, steps))
     except NoSuchBucket:

@@ -98,12 +98,7 @@ def _refuse_what_is_not_there(settings: Settings) -> None:
                 "Name the one that was served.",
                 exit=Exit.STORAGE_FAILED,
             )
-    catalog = catalog_of(settings)
-    if catalog is None:
-        raise StartError(
-            f"storages.{settings.home}: it outlives no server: there is nothing to rebuild from.",
-            exit=Exit.BAD_CONFIGURATION,
-        )
+    catalog = catalog_of(settings, purpose="rebuild from")
     unfinished = marks.read(catalog.parent, marks.UNFINISHED)
     if unfinished is not None:
         raise StartError(

@@ -13,6 +13,7 @@ from gateway.server.failure import Exit, StartError
 from gateway.settings.model import Settings
 
 LOCK_NAME = "s3front.lock"
+_CATALOG = "catalog.db"
 
 
 class Directories:
@@ -58,20 +59,13 @@ class Directories:
             _writable(state)
             self._lock(state)
             return catalog, state
-        home = settings.storages[settings.home]
-        if home.type == "local":
-            state = Path(str(home.options["root"])) / RESERVED
-        elif home.type != "memory":
-            raise StartError(
-                f"catalog: it is not set, and the default storage {settings.home!r} is behind a network. "
-                'Name a file on a local disk: catalog = "sqlite:///var/lib/s3front/catalog.db".',
-                exit=Exit.BAD_CONFIGURATION,
-            )
-        else:
+        if settings.storages[settings.home].type == "memory":
             # Nothing outlives the process: neither should what is known about it.
             self._temporary = tempfile.TemporaryDirectory(prefix="s3front-")
             state = Path(self._temporary.name)
-        return state / "catalog.db", state
+            return state / _CATALOG, state
+        catalog = catalog_of(settings, purpose="serve")
+        return catalog, catalog.parent
 
     def _lock(self, folder: Path) -> None:
         path = folder / LOCK_NAME
@@ -120,14 +114,35 @@ class Directories:
                 )
 
 
-def catalog_of(settings: Settings) -> Path | None:
-    """Where the catalog of these settings is, None if it does not outlive the server."""
+def catalog_of(settings: Settings, *, purpose: str) -> Path:
+    """Where the catalog of these settings is, or is to be. StartError if there is none for ``purpose``."""
     if settings.catalog is not None:
         return Path(settings.catalog)
     home = settings.storages[settings.home]
-    if home.type != "local":
-        return None
-    return Path(str(home.options["root"])) / RESERVED / "catalog.db"
+    if home.type == "local":
+        return Path(str(home.options["root"])) / RESERVED / _CATALOG
+    if home.type == "memory":
+        raise StartError(
+            f"storages.{settings.home}: it outlives no server: there is nothing to {purpose}.",
+            exit=Exit.BAD_CONFIGURATION,
+        )
+    raise StartError(
+        f"catalog: it is not set, and the default storage {settings.home!r} is behind a network. "
+        'Name a file on a local disk: catalog = "sqlite:///var/lib/s3front/catalog.db".',
+        exit=Exit.BAD_CONFIGURATION,
+    )
+
+
+def existing_catalog(settings: Settings, *, purpose: str) -> Path:
+    """The same of one that is there."""
+    catalog = catalog_of(settings, purpose=purpose)
+    if not catalog.is_file():
+        raise StartError(
+            f"There is no catalog at {catalog}. Name what `s3front serve` was given; if the "
+            "catalog is lost, make it anew: s3front rebuild.",
+            exit=Exit.STORAGE_FAILED,
+        )
+    return catalog
 
 
 def snapshot_folder(settings: Settings, catalog: Path) -> Path:

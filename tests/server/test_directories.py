@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.server.directories import Directories
+from gateway.server.directories import Directories, existing_catalog
 from gateway.server.failure import Exit, StartError
 from gateway.settings.model import Settings
 
@@ -50,6 +50,18 @@ def test_a_folder_for_the_catalog_that_exists_keeps_its_mode(tmp_path: Path) -> 
     folder.mkdir(mode=0o755)
     Directories(settings(tmp_path / "data", catalog=f"{folder}/c.db")).close()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+def test_who_looks_for_a_catalog_is_told_why_there_is_none(tmp_path: Path) -> None:
+    kept = {"s3": {"type": "webdav", "endpoint": "https://cloud.example/dav"}}
+    with pytest.raises(StartError, match="'s3' is behind a network"):
+        existing_catalog(Settings.model_validate({"storages": kept}), purpose="check")
+    lost = Settings.model_validate({"storages": {"m": {"type": "memory"}}})
+    with pytest.raises(StartError, match="outlives no server: there is nothing to check"):
+        existing_catalog(lost, purpose="check")
+    with pytest.raises(StartError, match="There is no catalog at") as refused:
+        existing_catalog(settings(tmp_path), purpose="check")
+    assert refused.value.exit == Exit.STORAGE_FAILED
 
 
 def test_a_storage_behind_a_network_needs_a_catalog_on_a_disk(tmp_path: Path) -> None:
