@@ -13,7 +13,7 @@ from backends.webdav.dialect import Dialect
 from backends.webdav.storage import WebDavStorage
 from tests.backends.making import body, bytes_at, paths
 from tests.backends.webdav.lying import Lying, lying
-from tests.backends.webdav.test_lies import HONEST, opened, over
+from tests.backends.webdav.opening import HONEST, opened, over
 
 OLD, NEW, OTHER = b"the old bytes", b"the new bytes", b"those of another"
 Act = Callable[[WebDavStorage, str, Fingerprint], Awaitable[object]]
