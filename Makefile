@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup serve test lint format pytest clients bench bench-smoke bench-peers bench-keys s3load conformance docs soak clean
+.PHONY: help setup serve test lint format pytest clients bench bench-smoke bench-peers bench-keys bench-upstreams s3load conformance docs soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -71,6 +71,9 @@ bench-peers: s3load ## beside versitygw, MinIO, rclone, s3proxy, nginx: docs/per
 
 bench-keys: s3load ## with 1, 3 and 10 million keys: docs/performance.md
 	$(BIN)/python -m bench.keys --write docs/performance.md
+
+bench-upstreams: s3load ## what S3front adds to a WebDAV server and an S3 service: docs/performance.md
+	$(BIN)/python -m bench.upstreams --json build/peers/upstreams.jsonl --write docs/performance.md
 
 conformance: $(STAMPS)/dev clients ## real clients that must be compiled; writes conformance/report.md
 	$(BIN)/python -m conformance

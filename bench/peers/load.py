@@ -67,11 +67,12 @@ def four_digits(value: float) -> float:
 
 
 class Generator:
-    """The compiled program, for one server."""
+    """The compiled program, for one server. ``behind``: the process of another one that it asks."""
 
-    def __init__(self, program: Path, server: Running) -> None:
+    def __init__(self, program: Path, server: Running, *, behind: int | None = None) -> None:
         self._program = program
         self._server = server
+        self._behind = behind
 
     def create(self, bucket: str) -> None:
         """Create a bucket. Raises LoadError."""
@@ -96,7 +97,10 @@ class Generator:
         return int(result["ops"])
 
     def run(self, load: Load, *, seconds: float, warm: float, label: str) -> dict[str, Any]:
-        """Load the server; figures as :class:`Sample` has them. Raises LoadError."""
+        """Load the server; figures as :class:`Sample` has them. Raises LoadError.
+
+        ``behind_us_per_op`` is what the server behind it has used.
+        """
         prefix = f"{load.prefix}{label}/" if load.fresh else load.prefix
         words = ["-work", load.work, "-bucket", load.bucket, "-prefix", prefix]
         words += ["-clients", str(load.clients), "-size", str(load.size)]
@@ -126,6 +130,7 @@ class Generator:
         if process.stdout.readline().strip() != "ready":
             raise LoadError(process.stderr.read().strip() or "it ended before it was ready")
         machine, before = accounting.busy_seconds(), accounting.cpu(self._server.pid)
+        before_behind = self._used_behind()
         process.stdin.write("go\n")
         process.stdin.flush()
         time.sleep(seconds / 2)
@@ -135,12 +140,20 @@ class Generator:
         seen = _Seen(
             used=accounting.cpu(self._server.pid).since(before),
             machine=accounting.busy_seconds() - machine,
+            behind=self._used_behind() - before_behind,
             memory=[each.resident / 1024 for each in accounting.memory(serving)],
             connections=held,
         )
         if not line:
             raise LoadError(process.stderr.read().strip() or "it ended without a result")
-        return {"clients": load.clients, **_figures(json.loads(line), seen)}
+        result = json.loads(line)
+        figures = {"clients": load.clients, **_figures(result, seen)}
+        if self._behind is not None and result["ops"]:
+            figures["behind_us_per_op"] = four_digits(seen.behind * _MICRO / result["ops"])
+        return figures
+
+    def _used_behind(self) -> float:
+        return 0.0 if self._behind is None else accounting.cpu(self._behind).total
 
     def _finished(self, words: Sequence[str]) -> str:
         done = subprocess.run(
@@ -168,6 +181,7 @@ class Generator:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
     used: accounting.Cpu
+    behind: float
     machine: float
     memory: Sequence[float]
     connections: Sequence[int]
@@ -175,7 +189,7 @@ class _Seen:
 
 def _figures(result: Mapping[str, Any], seen: _Seen) -> dict[str, Any]:
     ops, took = result["ops"], result["seconds"]
-    others = seen.machine - seen.used.total - result["client_cpu_seconds"]
+    others = seen.machine - seen.used.total - seen.behind - result["client_cpu_seconds"]
     figures: dict[str, Any] = {
         "ops": ops,
         "errors": result["errors"],
