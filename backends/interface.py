@@ -34,6 +34,14 @@ PIECE = 256 * 1024
 """Preferred size in bytes of one piece of a streamed body."""
 
 
+SERVED = frozenset(
+    {
+        *("content-type", "content-language", "expires", "cache-control"),
+        *("content-disposition", "content-encoding"),
+    }
+)
+"""Headers, by lower-case name, that a storage can be told to answer others with."""
+
 MAX_DESCRIPTION = 2 * 1024 * 1024
 """Longest self-description in bytes."""
 
@@ -69,6 +77,9 @@ class Can(Flag):
     """``write``, ``copy`` and ``complete_parts`` can refuse to replace anything, at one moment."""
     DESCRIBE = auto()
     """``write``, ``copy`` and ``begin_parts`` take a self-description, which ``stat`` tells."""
+    HEADERS = auto()
+    """``write``, ``copy`` and ``begin_parts`` take headers that others are answered with, where they can
+    read; ``stat`` tells those."""
     COPY = auto()
     """Has ``copy``: the storage copies by itself, no byte through this process."""
     MOVE = auto()
@@ -124,6 +135,8 @@ class Stored:
     """
     description_damaged: bool = False
     """There is a self-description, but it is not what was written (told where ``description`` is)."""
+    headers: Mapping[str, str] | None = None
+    """What of SERVED others are answered with (told where ``description`` is); None if nobody knows."""
 
 
 class Nature(Enum):
@@ -345,13 +358,15 @@ class Storage(abc.ABC):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         """Store all of ``body`` under ``path``, replacing what was there, all or nothing.
 
         If ``size`` is given and the body is shorter or longer, Damaged, and nothing changes. It must
         be given where Can.UNSIZED is not declared. ``description``, of at most
-        ``limits.max_description`` bytes, is kept with the bytes (Can.DESCRIBE). ``create``: Exists, and
+        ``limits.max_description`` bytes, is kept with the bytes (Can.DESCRIBE). ``headers``, of SERVED: those
+        that others are to be answered with (Can.HEADERS); one that cannot be kept is left out. ``create``: Exists, and
         nothing changes, if something is there (Can.CREATE). Unsupported where that is not declared.
         After Unavailable or Throttled, or when it is cancelled after the body has ended, the bytes may be
         there or not, or come to be there later.
@@ -380,12 +395,14 @@ class Storage(abc.ABC):
         *,
         only_if: Fingerprint,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         """Put the bytes of ``source`` under ``path`` as well, all or nothing (Can.COPY).
 
         NotFound if nothing is there, Damaged if it has another fingerprint than ``only_if``.
-        ``description`` in place of the one that ``source`` has; ``create`` as in ``write``. ``source`` and
+        ``description`` in place of the one that ``source`` has, ``headers`` in place of those; ``create``
+        as in ``write``. ``source`` and
         ``path`` are two paths.
         """
         raise Unsupported("copies")
@@ -398,7 +415,13 @@ class Storage(abc.ABC):
         """
         raise Unsupported("moves")
 
-    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
+    async def begin_parts(
+        self,
+        path: str,
+        *,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
         """Begin to write ``path`` in parts (Can.PARTS). Returns an id for the verbs below; nothing
         is to be seen under ``path`` until ``complete_parts``."""
         raise Unsupported("parts")
@@ -444,8 +467,8 @@ class Storage(abc.ABC):
     def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         """A URL by which anybody can GET ``path`` for so long (Can.LINK). No request is made.
 
-        ``answer_with``: headers of the answer, by lower-case name; Unsupported for one that the storage
-        cannot be told.
+        ``answer_with``: headers of the answer, by lower-case name, in place of those it is answered with by
+        itself; Unsupported for one that the storage cannot be told.
         """
         raise Unsupported("links")
 

@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backends import naming
@@ -168,10 +168,11 @@ class MemoryStorage(Storage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
-        if description is not None or create:
-            raise Unsupported("descriptions and conditions of a write")
+        if description is not None or headers is not None or create:
+            raise Unsupported("descriptions, headers and conditions of a write")
         self._check(path)
         staged = self.stage(f"write-{secrets.token_hex(16)}")
         try:

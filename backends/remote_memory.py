@@ -9,14 +9,14 @@ import hashlib
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backends import naming
 from backends.errors import Damaged, Exists, NameRefused, NotFound, Unavailable, Unsupported
 from backends.interface import PIECE, RESERVED, Can, Content, Fingerprint, Limits, Storage, Stored
 
-AS_S3 = Can.CREATE | Can.DESCRIBE | Can.COPY | Can.PARTS | Can.COPY_PARTS | Can.ETAGS
+AS_S3 = Can.CREATE | Can.DESCRIBE | Can.HEADERS | Can.COPY | Can.PARTS | Can.COPY_PARTS | Can.ETAGS
 AS_WEBDAV = Can.MOVE | Can.TREE
 
 S3_LIMITS = Limits(
@@ -34,6 +34,7 @@ class _Bytes:
     modified_ns: int
     stamp: str
     description: bytes | None
+    headers: Mapping[str, str] | None
 
     def stored(self, path: str, *, described: bool = False) -> Stored:
         return Stored(
@@ -41,6 +42,7 @@ class _Bytes:
             fingerprint=Fingerprint(size=len(self.data), stamp=self.stamp),
             modified_ns=self.modified_ns,
             description=self.description if described else None,
+            headers=self.headers if described else None,
         )
 
 
@@ -48,14 +50,15 @@ class _Bytes:
 class _Upload:
     path: str
     description: bytes | None
+    headers: Mapping[str, str] | None
     parts: dict[int, tuple[str, bytes]] = field(default_factory=dict)
 
 
 class RemoteMemoryStorage(Storage):
     """Bytes in a dictionary. Contents survive ``aclose`` and a new ``open``.
 
-    May be told to declare UNSIZED, TREE, UNIQUE, OUTLIVE, CREATE, DESCRIBE, COPY, MOVE, PARTS, COPY_PARTS and
-    ETAGS.
+    May be told to declare UNSIZED, TREE, UNIQUE, OUTLIVE, CREATE, DESCRIBE, HEADERS, COPY, MOVE,
+    PARTS, COPY_PARTS and ETAGS.
     Without UNIQUE, the same bytes have the same fingerprint.
     """
 
@@ -108,14 +111,15 @@ class RemoteMemoryStorage(Storage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
-        self._may(description, create=create)
+        self._may(description, headers, create=create)
         if size is None:
             self._need(Can.UNSIZED)
         await self._asked(path)
         data = await self._whole(body, size)
-        self._put(path, data, _tag(data), description, create=create)
+        self._put(path, data, _tag(data), description, headers, create=create)
         return await self._told(path)
 
     async def delete(self, path: str) -> None:
@@ -145,16 +149,19 @@ class RemoteMemoryStorage(Storage):
         *,
         only_if: Fingerprint,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         self._need(Can.COPY)
-        self._may(description, create=create)
+        self._may(description, headers, create=create)
         await self._asked(source)
         await self._asked(path)
         kept = self._found(source, only_if)
         if description is None:
             description = kept.description
-        self._put(path, kept.data, kept.stamp, description, create=create)
+        if headers is None:
+            headers = kept.headers
+        self._put(path, kept.data, kept.stamp, description, headers, create=create)
         return await self._told(path)
 
     async def move(self, source: str, path: str, *, only_if: Fingerprint) -> Stored:
@@ -167,19 +174,25 @@ class RemoteMemoryStorage(Storage):
         del self._paths[source]
         self._below.subtract(_parents(source))
         try:
-            self._put(path, kept.data, kept.stamp, kept.description)
+            self._put(path, kept.data, kept.stamp, kept.description, kept.headers)
         except NameRefused:
             self._paths[source] = kept
             self._below.update(_parents(source))
             raise
         return await self._told(path)
 
-    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
+    async def begin_parts(
+        self,
+        path: str,
+        *,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
         self._need(Can.PARTS)
-        self._may(description)
+        self._may(description, headers)
         await self._asked(path)
         upload = secrets.token_hex(16)
-        self._uploads[upload] = _Upload(path, description)
+        self._uploads[upload] = _Upload(path, description, headers)
         await asyncio.sleep(0)
         return upload
 
@@ -210,7 +223,7 @@ class RemoteMemoryStorage(Storage):
     async def complete_parts(
         self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
     ) -> Stored:
-        self._may(None, create=create)
+        self._may(create=create)
         begun = await self._parts(path, upload)
         pieces: list[bytes] = []
         for number, tag in parts:
@@ -221,7 +234,7 @@ class RemoteMemoryStorage(Storage):
         if any(len(data) < self.limits.min_part for data in pieces[:-1]):
             raise Unsupported("parts that are so small")
         stamp = f"{_tag(b''.join(_tag(data).encode() for data in pieces))}-{len(pieces)}"
-        self._put(path, b"".join(pieces), stamp, begun.description, create=create)
+        self._put(path, b"".join(pieces), stamp, begun.description, begun.headers, create=create)
         del self._uploads[upload]
         return await self._told(path)
 
@@ -260,7 +273,14 @@ class RemoteMemoryStorage(Storage):
         return bytes(whole)
 
     def _put(
-        self, path: str, data: bytes, stamp: str, description: bytes | None, *, create: bool = False
+        self,
+        path: str,
+        data: bytes,
+        stamp: str,
+        description: bytes | None,
+        headers: Mapping[str, str] | None,
+        *,
+        create: bool = False,
     ) -> None:
         self.check()
         there = path in self._paths
@@ -274,7 +294,7 @@ class RemoteMemoryStorage(Storage):
         self._last_ns = max(time.time_ns(), self._last_ns + 1)
         if Can.UNIQUE in self.can:
             stamp = str(self._last_ns)
-        self._paths[path] = _Bytes(data, self._last_ns, stamp, description)
+        self._paths[path] = _Bytes(data, self._last_ns, stamp, description, headers or self._unsaid)
 
     async def _told(self, path: str) -> Stored:
         stored = self._paths[path].stored(path)
@@ -295,7 +315,19 @@ class RemoteMemoryStorage(Storage):
         await asyncio.sleep(0)
         self.check()
 
-    def _may(self, description: bytes | None, *, create: bool = False) -> None:
+    @property
+    def _unsaid(self) -> Mapping[str, str] | None:
+        return {} if Can.HEADERS in self.can else None
+
+    def _may(
+        self,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        create: bool = False,
+    ) -> None:
+        if headers is not None:
+            self._need(Can.HEADERS)
         if create:
             self._need(Can.CREATE)
         if description is not None:

@@ -83,11 +83,14 @@ class Around(Storage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         return await self.ask(
             "write",
-            lambda: self.inner.write(path, body, size=size, description=description, create=create),
+            lambda: self.inner.write(
+                path, body, size=size, description=description, headers=headers, create=create
+            ),
         )
 
     async def delete(self, path: str) -> None:
@@ -105,21 +108,34 @@ class Around(Storage):
         *,
         only_if: Fingerprint,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         return await self.ask(
             "copy",
             lambda: self.inner.copy(
-                source, path, only_if=only_if, description=description, create=create
+                source,
+                path,
+                only_if=only_if,
+                description=description,
+                headers=headers,
+                create=create,
             ),
         )
 
     async def move(self, source: str, path: str, *, only_if: Fingerprint) -> Stored:
         return await self.ask("move", lambda: self.inner.move(source, path, only_if=only_if))
 
-    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
+    async def begin_parts(
+        self,
+        path: str,
+        *,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
         return await self.ask(
-            "begin_parts", lambda: self.inner.begin_parts(path, description=description)
+            "begin_parts",
+            lambda: self.inner.begin_parts(path, description=description, headers=headers),
         )
 
     async def write_part(

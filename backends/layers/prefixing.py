@@ -60,10 +60,16 @@ class Prefixed(Around):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         stored = await self.inner.write(
-            self._inside(path), body, size=size, description=description, create=create
+            self._inside(path),
+            body,
+            size=size,
+            description=description,
+            headers=headers,
+            create=create,
         )
         return self._outside(stored)
 
@@ -92,6 +98,7 @@ class Prefixed(Around):
         *,
         only_if: Fingerprint,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         copied = await self.inner.copy(
@@ -99,6 +106,7 @@ class Prefixed(Around):
             self._inside(path),
             only_if=only_if,
             description=description,
+            headers=headers,
             create=create,
         )
         return self._outside(copied)
@@ -107,8 +115,16 @@ class Prefixed(Around):
         moved = await self.inner.move(self._inside(source), self._inside(path), only_if=only_if)
         return self._outside(moved)
 
-    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
-        return await self.inner.begin_parts(self._inside(path), description=description)
+    async def begin_parts(
+        self,
+        path: str,
+        *,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
+        return await self.inner.begin_parts(
+            self._inside(path), description=description, headers=headers
+        )
 
     async def write_part(
         self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int

@@ -9,7 +9,7 @@ our own), moving, and beginning parts (each time another upload).
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
@@ -81,15 +81,18 @@ class Retrying(Around):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         if create or size is None or size > PIECE:
             return await super().write(
-                path, body, size=size, description=description, create=create
+                path, body, size=size, description=description, headers=headers, create=create
             )
         kept = [piece async for piece in _bounded(body, size)]
         return await self.again(
-            lambda: self.inner.write(path, _given(kept), size=size, description=description),
+            lambda: self.inner.write(
+                path, _given(kept), size=size, description=description, headers=headers
+            ),
             publishes=True,
         )
 
@@ -120,11 +123,17 @@ class Retrying(Around):
         *,
         only_if: Fingerprint,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         def copied() -> Awaitable[Stored]:
             return self.inner.copy(
-                source, path, only_if=only_if, description=description, create=create
+                source,
+                path,
+                only_if=only_if,
+                description=description,
+                headers=headers,
+                create=create,
             )
 
         return await copied() if create else await self.again(copied, publishes=True)

@@ -1,7 +1,7 @@
 """No verb waits for a storage for ever."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
@@ -49,6 +49,7 @@ class Timing(Around):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         async with _clock(self._seconds) as clock:
@@ -57,6 +58,7 @@ class Timing(Around):
                 _stopping(body, clock, self._seconds),
                 size=size,
                 description=description,
+                headers=headers,
                 create=create,
             )
 

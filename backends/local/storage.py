@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -130,10 +130,11 @@ class LocalStorage(Storage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
-        if description is not None or create:
-            raise Unsupported("descriptions and conditions of a write")
+        if description is not None or headers is not None or create:
+            raise Unsupported("descriptions, headers and conditions of a write")
         use = self._use
         naming.segments(path, self.limits)
         name = f"write-{secrets.token_hex(16)}"

@@ -4,7 +4,10 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 
+from backends.interface import SERVED
+
 HEADER = "x-amz-meta-s3front"
+_LONGEST = 1024
 
 
 def longest(metadata: int) -> int:
@@ -16,6 +19,30 @@ def longest(metadata: int) -> int:
 def described(description: bytes | None) -> dict[str, str]:
     """The header that keeps ``description``."""
     return {} if description is None else {HEADER: b64encode(description).decode()}
+
+
+def sent(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Those of the headers that can be kept with an object as they are."""
+    return {
+        name: value
+        for name, value in ({} if headers is None else headers).items()
+        if name in SERVED and _is_plain(value)
+    }
+
+
+def served(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those that an object is answered with. One that is not plain stands for any that differs."""
+    found = ((name, headers.get(name)) for name in sorted(SERVED))
+    return {name: value if _is_plain(value) else "" for name, value in found if value is not None}
+
+
+def _is_plain(value: str) -> bool:
+    return (
+        0 < len(value) <= _LONGEST
+        and value.isascii()
+        and value.isprintable()
+        and value.strip() == value
+    )
 
 
 def description_of(headers: Mapping[str, str]) -> tuple[bytes | None, bool]:

@@ -16,6 +16,7 @@ from backends.interface import (
     MAX_DESCRIPTION,
     PIECE,
     RESERVED,
+    SERVED,
     Can,
     Content,
     Fingerprint,
@@ -25,18 +26,12 @@ from backends.interface import (
 )
 from backends.s3 import listing, uploads
 from backends.s3.bucket import Bucket
-from backends.s3.describing import described, description_of, longest
+from backends.s3.describing import described, description_of, longest, sent, served
 from backends.s3.documents import plain_etag
 from backends.s3.refusals import replaced, taken
 from backends.s3.settings import S3Settings
 from sigv4.canonical import quoted_path
 
-_OVERRIDES = frozenset(
-    {
-        *("content-type", "content-language", "expires", "cache-control"),
-        *("content-disposition", "content-encoding"),
-    }
-)
 _PART = 1024**3
 """Bytes of a part of a copy that is too large for one request."""
 _ANY = Limits(max_path=2**16, max_segment=2**16)
@@ -57,7 +52,8 @@ class S3Storage(Storage):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         profile = settings.profile
-        self.can = Can.DESCRIBE | Can.COPY | Can.PARTS | Can.COPY_PARTS | Can.LINK | Can.ETAGS
+        self.can = Can.DESCRIBE | Can.HEADERS | Can.COPY | Can.PARTS | Can.COPY_PARTS
+        self.can |= Can.LINK | Can.ETAGS
         if profile.creates:
             self.can |= Can.CREATE
         if profile.tree:
@@ -101,6 +97,7 @@ class S3Storage(Storage):
             modified_ns=_time_ns(answer, "Last-Modified"),
             description=description,
             description_damaged=damaged,
+            headers=served(answer.headers),
         )
 
     async def read(
@@ -147,13 +144,14 @@ class S3Storage(Storage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
-        headers = self._described(description)
+        told = self._told(description, headers)
         if size is None or size > self.limits.max_write:
             raise Unsupported(f"a body of {'unknown size' if size is None else f'{size} bytes'}")
-        sent = await gathered(body, size) if size <= PIECE else body
-        return await self._put(path, sent, size, headers, create=create)
+        sending = await gathered(body, size) if size <= PIECE else body
+        return await self._put(path, sending, size, told, create=create)
 
     async def delete(self, path: str) -> None:
         try:
@@ -195,22 +193,33 @@ class S3Storage(Storage):
         *,
         only_if: Fingerprint,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         if create:
             self._check_create()
         key, source_key = self._key(path), self._key(source)
-        headers = self._described(description)
+        told = self._told(description, headers)
         profile = self.settings.profile
         if create or only_if.size > profile.max_copy or not profile.copies_if:
-            return await self._copy_in_parts(source, path, headers, only_if, create=create)
-        if description is not None:
-            headers["x-amz-metadata-directive"] = "REPLACE"
-        etag = await uploads.copy(self._bucket, source_key, key, headers, only_if=only_if)
+            there = await self._stat_if(source, only_if)
+            told = self._told_anew(there, description, headers)
+            return await self._copy_in_parts(source, path, told, only_if, create=create)
+        if description is not None or headers is not None:
+            if description is None or headers is None:
+                told = self._told_anew(await self.stat(source), description, headers)
+            told["x-amz-metadata-directive"] = "REPLACE"
+        etag = await uploads.copy(self._bucket, source_key, key, told, only_if=only_if)
         return self._copied(path, only_if.size, etag)
 
-    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
-        return await uploads.begin(self._bucket, self._key(path), self._described(description))
+    async def begin_parts(
+        self,
+        path: str,
+        *,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
+        return await uploads.begin(self._bucket, self._key(path), self._told(description, headers))
 
     async def write_part(
         self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
@@ -267,7 +276,7 @@ class S3Storage(Storage):
 
     def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         """The ``url`` of the settings if there is one and it is not to say anything of its own."""
-        unknown = answer_with.keys() - _OVERRIDES
+        unknown = answer_with.keys() - SERVED
         if unknown:
             raise Unsupported(f"links whose answer says {', '.join(sorted(unknown))}")
         key = self._key(path)
@@ -296,10 +305,19 @@ class S3Storage(Storage):
         if Can.CREATE not in self.can:
             raise Unsupported("conditions of a write")
 
-    def _described(self, description: bytes | None) -> dict[str, str]:
+    def _told(self, description: bytes | None, headers: Mapping[str, str] | None) -> dict[str, str]:
         if description is not None and len(description) > self.limits.max_description:
             raise Unsupported(f"a description of {len(description)} bytes")
-        return described(description)
+        return {**sent(headers), **described(description)}
+
+    def _told_anew(
+        self, there: Stored, description: bytes | None, headers: Mapping[str, str] | None
+    ) -> dict[str, str]:
+        """What a copy of that is to be told, where not all of it is said."""
+        return self._told(
+            there.description if description is None else description,
+            there.headers if headers is None else headers,
+        )
 
     def _copied(self, path: str, size: int, etag: str) -> Stored:
         stored = Fingerprint(size=size, stamp=etag)
@@ -325,11 +343,8 @@ class S3Storage(Storage):
         *,
         create: bool,
     ) -> Stored:
-        """A copy that is too large for one request, that must not replace anything, or whose
-        source must be looked at between copying and replacing."""
-        there = await self._stat_if(source, only_if)
-        if not headers:
-            headers = self._described(there.description)
+        """A copy, of what was just looked at, that is too large for one request, that must not replace
+        anything, or whose source must be looked at between copying and replacing."""
         if not only_if.size:
             return await self._put(path, b"", 0, headers, create=create)
         etag = await uploads.copy_in_parts(

@@ -177,9 +177,10 @@ class WebDavStorage(Storage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
-        self._may(description, create=create)
+        self._may(description, headers, create=create)
         if size is None or size > self.limits.max_write:
             raise Unsupported("a body of unknown size" if size is None else f"{size} bytes")
         opened = self._target(path)
@@ -227,9 +228,10 @@ class WebDavStorage(Storage):
         *,
         only_if: Fingerprint,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
-        self._may(description, create=create)
+        self._may(description, headers, create=create)
         if Can.COPY not in self.can:
             raise Unsupported("the server does not copy")
         opened = self._asked(source)
@@ -364,7 +366,11 @@ class WebDavStorage(Storage):
         names.check_target(path, self.limits, opened.dialect)
         return opened
 
-    def _may(self, description: bytes | None, *, create: bool) -> None:
+    def _may(
+        self, description: bytes | None, headers: Mapping[str, str] | None, *, create: bool
+    ) -> None:
+        if headers is not None:
+            raise Unsupported("headers to be answered with")
         if create and Can.CREATE not in self.can:
             raise Unsupported("writing without replacing")
         if description is not None:

@@ -13,7 +13,7 @@ remembers where.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -62,7 +62,7 @@ async def is_taken(storage: Storage, path: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is to be written: ``size`` bytes of a key, with their self-description.
+    """What is to be written: ``size`` bytes of a key, their self-description and what others are told.
 
     ``name`` is the intent's. Not ``natural``: under the shadow path in any case. ``upload``: of which it
     is a part.
@@ -74,6 +74,7 @@ class Target:
     name: str
     size: int
     description: bytes | None = None
+    headers: Mapping[str, str] | None = None
     natural: bool = True
     upload: str | None = None
 
@@ -235,6 +236,7 @@ class RemoteArriving:
                 pieces,
                 size=self._target.size,
                 description=self._target.description,
+                headers=self._target.headers,
                 create=creates,
             )
 
@@ -248,6 +250,7 @@ class RemoteArriving:
                 self._first_path,
                 only_if=source.fingerprint,
                 description=self._target.description,
+                headers=self._target.headers,
                 create=self._creates,
             )
         except REFUSALS:

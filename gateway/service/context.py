@@ -14,6 +14,7 @@ from gateway.s3.errors import S3Error
 from gateway.s3.message import Request
 from gateway.service.homing import Homing
 from gateway.service.removing import Remover
+from gateway.service.seen import Seen
 from sigv4.verify import Verified
 
 
@@ -58,6 +59,7 @@ class Links:
     """Which storages clients may be sent to (``link_mode = "direct"``). May change at any time."""
 
     direct: Collection[str] = frozenset()
+    seen: Seen = field(default_factory=Seen)
 
 
 class Refused:

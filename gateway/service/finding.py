@@ -2,15 +2,18 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backends.interface import Can, Fingerprint, Storage, Stored
 from gateway.catalog.outside import UNDIGESTED, Adoption, Found, Standing
 from gateway.catalog.records import Bucket, Location
 from gateway.s3.content_types import guessed
+from gateway.s3.metadata import DEFAULT_CONTENT_TYPE
 from gateway.service.description import Description, decode
 
 _ETAG = re.compile(r"[0-9a-f]{32}(-[1-9][0-9]{0,4})?", re.ASCII)
+_NO_TYPE = frozenset({None, DEFAULT_CONTENT_TYPE, "application/octet-stream"})
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -75,7 +78,6 @@ def found(
     standing: Standing | None = None,
 ) -> Found:
     """Bytes under the natural path of a key. ``etag``: if they do not tell theirs."""
-    type = guessed(key)
     modified_ns = max(0, stored.modified_ns)
     was = None if description is None else (description.bucket, description.key)
     described = None
@@ -93,12 +95,21 @@ def found(
         fingerprint=stored.fingerprint,
         modified_ns=modified_ns,
         etag=etag,
-        headers={} if type is None else {"content-type": type},
+        headers=_headers(key, stored),
         stale=stale,
         was=None if was == (bucket.name, key) else was,
         described=described,
         standing=standing,
     )
+
+
+def _headers(key: str, stored: Stored) -> Mapping[str, str]:
+    """Those that the storage answers with; the type as the name says if nobody else has said it."""
+    headers = {} if stored.headers is None else {n: v for n, v in stored.headers.items() if v}
+    type = guessed(key)
+    if type is not None and headers.get("content-type") in _NO_TYPE:
+        headers["content-type"] = type
+    return headers
 
 
 def described(stored: Stored) -> Description | None:

@@ -3,17 +3,19 @@
 Only where no client is harmed. An SDK takes a redirect for the news of another region, remembers it,
 and asks the other host with a signature that was meant for us; so one is given only to a GET whose
 right is in its URL (it is presigned) from what is no known SDK. What we alone can answer, a part or a
-checksum, is answered here.
+checksum, is answered here; so is what is not under its path any more, or what the storage would answer
+with headers that the object has not.
 """
 
 import re
 from typing import Final
 
 from backends.errors import NameRefused, Unsupported
-from backends.interface import Can
+from backends.interface import SERVED, Can, Stored
 from gateway.catalog.records import Version
 from gateway.s3.errors import S3Error
 from gateway.s3.inputs.objects import GetObject
+from gateway.s3.metadata import DEFAULT_CONTENT_TYPE
 from gateway.service.context import Context
 from gateway.service.told import told_headers
 
@@ -21,12 +23,6 @@ LONGEST_S: Final = 300
 """Seconds for which a link holds; less if the URL that asked for it holds for less."""
 _SHORTEST_S: Final = 5
 
-_TOLD: Final = frozenset(
-    {
-        *("content-type", "content-language", "expires", "cache-control"),
-        *("content-disposition", "content-encoding"),
-    }
-)
 _SDKS: Final = re.compile(
     r"aws-sdk|aws-cli|aws-internal|boto|minio|s3transfer|rclone|restic|s3cmd|s5cmd|s3fs|goofys|"
     r"hadoop|arrow|obstore|object_store|opendal|smithy|cyberduck|terraform",
@@ -34,15 +30,15 @@ _SDKS: Final = re.compile(
 )
 
 
-def refer(context: Context, version: Version, input: GetObject) -> None:
+async def refer(context: Context, version: Version, input: GetObject) -> None:
     """Raise S3Error TemporaryRedirect if the client is to get the bytes from the storage itself."""
-    link = _link(context, version, input)
+    link = await _link(context, version, input)
     if link is not None:
         # No cache may give it to others, or give it when it holds no more.
         raise S3Error("TemporaryRedirect", headers={"Location": link, "Cache-Control": "no-store"})
 
 
-def _link(context: Context, version: Version, input: GetObject) -> str | None:
+async def _link(context: Context, version: Version, input: GetObject) -> str | None:
     location = version.location
     if location.storage not in context.services.links.direct:
         return None
@@ -54,12 +50,28 @@ def _link(context: Context, version: Version, input: GetObject) -> str | None:
     storage = context.storage(location.storage)
     if Can.LINK not in storage.can:
         return None
+    stored = await context.services.links.seen.bytes_of(storage, version)
+    if stored is None:
+        return None
     told = told_headers(context, version, input)
-    answer_with = {name: value for name, value in told.items() if name in _TOLD}
+    answer_with = _unsaid({name: told[name] for name in told.keys() & SERVED}, stored)
+    if answer_with is None:
+        return None
     try:
         return storage.link(location.path, seconds=seconds, answer_with=answer_with)
     except (Unsupported, NameRefused):
         return None
+
+
+def _unsaid(told: dict[str, str], stored: Stored) -> dict[str, str] | None:
+    """What the storage does not answer by itself; None if it answers more than that."""
+    served = stored.headers
+    if served is None:
+        return told
+    told.setdefault("content-type", DEFAULT_CONTENT_TYPE)
+    if served.keys() - told.keys():
+        return None
+    return {name: value for name, value in told.items() if served.get(name) != value}
 
 
 def _seconds(context: Context) -> int:

@@ -140,7 +140,7 @@ async def get_object(context: Context, input: GetObject) -> GetObjectResult:
     version = await current(context, bucket, input.key)
     wanted = _wanted(context, input, version)
     if context.services.links.direct:
-        refer(context, version, input)
+        await refer(context, version, input)
     body: bytes | Stream | None = None
     if not context.services.verify_reads:
         body = at_once(context, bucket, version, wanted.span)

@@ -6,12 +6,12 @@ completing reads one after the other into one write.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
 from backends.errors import Damaged, Exists, NameRefused, NotFound
-from backends.interface import Can, Content, Fingerprint, Storage, Stored
+from backends.interface import SERVED, Can, Content, Fingerprint, Storage, Stored
 from gateway.catalog.errors import CatalogError, CatalogUnavailable, NoSuchUpload
 from gateway.catalog.intents import Intent
 from gateway.catalog.placing import part_file, shadow_path, upload_file
@@ -53,6 +53,7 @@ class Remote(Publisher[RemoteArriving]):
             name=f"put-{services.process}-{services.new_id()}",
             size=facts.size,
             description=_description(context, storage, bucket, facts),
+            headers=_headers(storage, facts),
         )
         return RemoteArriving(services, storage, target)
 
@@ -101,6 +102,13 @@ def _description(context: Context, storage: Storage, bucket: Bucket, facts: Fact
         return None
     version = facts.version(_NOWHERE, context.services.now_ns())
     return record_of_at_most(bucket.name, version, storage.limits.max_description)
+
+
+def _headers(storage: Storage, facts: Facts) -> Mapping[str, str] | None:
+    """What others are to be answered with."""
+    if Can.HEADERS not in storage.can:
+        return None
+    return {name: value for name, value in facts.headers.items() if name in SERVED}
 
 
 async def _publish(
@@ -175,7 +183,9 @@ async def _start_parts(context: Context, bucket: Bucket, storage: Storage, uploa
             tags=upload.tags,
         )
         description = _description(context, storage, bucket, facts)
-        parts = await storage.begin_parts(path, description=description)
+        parts = await storage.begin_parts(
+            path, description=description, headers=_headers(storage, facts)
+        )
         await catalog.start_upload(replace(upload, path=path, parts=parts), intent=name)
     except BaseException:
         services.remover.leave(given_up())
@@ -411,6 +421,7 @@ async def _one_by_one(
         name=f"put-{services.process}-{services.new_id()}",
         size=facts.size,
         description=_description(context, storage, bucket, facts),
+        headers=_headers(storage, facts),
     )
     arriving = RemoteArriving(services, storage, target)
     try:

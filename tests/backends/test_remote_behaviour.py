@@ -73,6 +73,67 @@ async def test_a_description_that_is_too_long_is_refused(storage: Storage) -> No
     assert await paths(storage) == []
 
 
+HEADERS = {
+    "cache-control": "public, max-age=7",
+    "content-disposition": 'attachment; filename="a b.txt"',
+    "content-encoding": "br",
+    "content-language": "de",
+    "content-type": "text/x-odd; charset=utf-8",
+    "expires": "Thu, 01 Dec 2044 16:00:00 GMT",
+}
+"""What others are to be answered with."""
+
+
+async def headers_of(storage: Storage, path: str) -> Mapping[str, str]:
+    """Those of HEADERS that others are answered with, as ``stat`` tells."""
+    headers = (await storage.stat(path)).headers
+    assert headers is not None
+    return {name: value for name, value in headers.items() if value == HEADERS.get(name)}
+
+
+@pytest.mark.needs(Can.HEADERS)
+async def test_headers_are_kept_with_the_bytes(storage: Storage) -> None:
+    written = await storage.write("b/k", body(b"data"), size=4, headers=HEADERS)
+    assert await headers_of(storage, "b/k") == HEADERS
+    assert (await storage.stat("b/k")).fingerprint == written.fingerprint
+    assert await bytes_at(storage, "b/k") == b"data"
+    await storage.write("b/k", body(b"data"), size=4)
+    assert await headers_of(storage, "b/k") == {}
+
+
+@pytest.mark.needs(Can.HEADERS, Can.COPY, Can.DESCRIBE)
+async def test_a_copy_takes_its_headers_along_or_others(storage: Storage) -> None:
+    written = await storage.write(
+        "b/k", body(b"data"), size=4, description=b"about", headers=HEADERS
+    )
+    of = written.fingerprint
+    await storage.copy("b/k", "c/same", only_if=of)
+    await storage.copy("b/k", "c/described", only_if=of, description=b"anew")
+    await storage.copy("b/k", "c/headed", only_if=of, headers={"content-type": "x/y"})
+    for path in ("c/same", "c/described"):
+        assert await headers_of(storage, path) == HEADERS
+    headed = await storage.stat("c/headed")
+    assert headed.description == b"about"
+    assert (headed.headers or {})["content-type"] == "x/y"
+    assert await headers_of(storage, "c/headed") == {}
+    assert (await storage.stat("c/described")).description == b"anew"
+
+
+@pytest.mark.needs(Can.HEADERS, Can.COPY, Can.CREATE)
+async def test_a_copy_that_creates_takes_its_headers_along(storage: Storage) -> None:
+    of = (await storage.write("b/k", body(b"data"), size=4, headers=HEADERS)).fingerprint
+    await storage.copy("b/k", "c/k", only_if=of, create=True)
+    assert await headers_of(storage, "c/k") == HEADERS
+
+
+@pytest.mark.needs(Can.HEADERS, Can.PARTS)
+async def test_what_is_written_in_parts_has_headers(storage: Storage) -> None:
+    upload = await storage.begin_parts("b/k", headers=HEADERS)
+    tag = await send(storage, "b/k", upload, 1, b"data")
+    await storage.complete_parts("b/k", upload, [(1, tag)])
+    assert await headers_of(storage, "b/k") == HEADERS
+
+
 @pytest.mark.needs(Can.COPY)
 @pytest.mark.parametrize("data", [b"", b"data", LONG], ids=len)
 async def test_a_copy_holds_the_same_bytes(storage: Storage, data: bytes) -> None:
@@ -302,6 +363,11 @@ async def test_anybody_reads_by_a_link(storage: Storage) -> None:
     url = storage.link("b/é k", seconds=60, answer_with={})
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         assert (answer.status, await answer.read()) == (200, b"data")
+    if Can.HEADERS in storage.can:
+        named = {name: HEADERS[name] for name in ("content-type", "cache-control")}
+        await storage.write("b/é k", body(b"data"), size=4, headers=named)
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            assert named.items() <= {n.lower(): v for n, v in answer.headers.items()}.items()
     with pytest.raises(Unsupported):
         storage.link("b/é k", seconds=60, answer_with={"x-nobody-knows": "x"})
 
@@ -309,12 +375,20 @@ async def test_anybody_reads_by_a_link(storage: Storage) -> None:
 async def test_what_is_not_declared_is_refused(storage: Storage) -> None:
     of = await put(storage, "b/k", b"data")
 
-    async def write(*, create: bool = False, description: bytes | None = None) -> None:
-        await storage.write("b/l", body(b"x"), size=1, create=create, description=description)
+    async def write(
+        *,
+        create: bool = False,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        await storage.write(
+            "b/l", body(b"x"), size=1, create=create, description=description, headers=headers
+        )
 
     undeclared: Mapping[Can, Callable[[], Awaitable[object]]] = {
         Can.CREATE: lambda: write(create=True),
         Can.DESCRIBE: lambda: write(description=b"x"),
+        Can.HEADERS: lambda: write(headers=HEADERS),
         Can.UNSIZED: lambda: storage.write("b/l", body(b"x"), size=None),
         Can.COPY: lambda: storage.copy("b/k", "b/l", only_if=of),
         Can.MOVE: lambda: storage.move("b/k", "b/l", only_if=of),

@@ -1,6 +1,6 @@
 """The trial that any storage can be put to: what it finds, and that it leaves nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -62,12 +62,15 @@ class Bad(RemoteMemoryStorage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         if self.fault == "write":
             raise Denied("no permission to write; allow it")
         create = create and self.fault != "create"
-        return await super().write(path, body, size=size, description=description, create=create)
+        return await super().write(
+            path, body, size=size, description=description, headers=headers, create=create
+        )
 
     async def delete(self, path: str) -> None:
         if self.fault != "delete":

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from typing import TypeVar
 
@@ -113,12 +113,15 @@ class FailingStorage(RemoteMemoryStorage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         real, pieces = super().write, await self._body(body)
         return await self._call(
             "write",
-            lambda: real(path, pieces(), size=size, description=description, create=create),
+            lambda: real(
+                path, pieces(), size=size, description=description, headers=headers, create=create
+            ),
         )
 
     async def delete(self, path: str) -> None:
@@ -132,21 +135,37 @@ class FailingStorage(RemoteMemoryStorage):
         *,
         only_if: Fingerprint,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         real = super().copy
         return await self._call(
             "copy",
-            lambda: real(source, path, only_if=only_if, description=description, create=create),
+            lambda: real(
+                source,
+                path,
+                only_if=only_if,
+                description=description,
+                headers=headers,
+                create=create,
+            ),
         )
 
     async def move(self, source: str, path: str, *, only_if: Fingerprint) -> Stored:
         real = super().move
         return await self._call("move", lambda: real(source, path, only_if=only_if))
 
-    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
+    async def begin_parts(
+        self,
+        path: str,
+        *,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
         real = super().begin_parts
-        return await self._call("begin_parts", lambda: real(path, description=description))
+        return await self._call(
+            "begin_parts", lambda: real(path, description=description, headers=headers)
+        )
 
     async def write_part(
         self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int

@@ -4,7 +4,7 @@ clients see is one order of what they did. Answers come late, so that everything
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 import pytest
 
@@ -56,12 +56,13 @@ class Late(RemoteMemoryStorage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         await self._wait()
         try:
             return await super().write(
-                path, body, size=size, description=description, create=create
+                path, body, size=size, description=description, headers=headers, create=create
             )
         finally:
             await self._wait()

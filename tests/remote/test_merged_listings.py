@@ -82,7 +82,7 @@ class Shelf:
 
     async def drop(self, bucket: Bucket, key: str) -> None:
         path = f"{bucket.name}/{key}"
-        self.storage._put(path, b"theirs", "0" * 32, None)
+        self.storage._put(path, b"theirs", "0" * 32, None, None)
 
     async def make(self, bucket: Bucket, key: str, state: str) -> None:
         if state in {*THEIRS, "being written", "shadowed"}:

@@ -1,6 +1,6 @@
 """Which paths are written on storages behind a network, and what becomes of others' files there."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
@@ -108,12 +108,15 @@ class Racing(FailingStorage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         if self.racing:
             self.racing = False
             await super().write(path, _foreign(), size=len(FOREIGN))
-        return await super().write(path, body, size=size, description=description, create=create)
+        return await super().write(
+            path, body, size=size, description=description, headers=headers, create=create
+        )
 
 
 async def _foreign() -> AsyncIterator[bytes]:
@@ -145,6 +148,7 @@ class Eager(FailingStorage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         assert size is not None
@@ -154,7 +158,7 @@ class Eager(FailingStorage):
             if len(whole) == size:
                 break
         return await super().write(
-            path, _once(whole), size=size, description=description, create=create
+            path, _once(whole), size=size, description=description, headers=headers, create=create
         )
 
 

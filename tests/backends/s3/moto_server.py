@@ -29,17 +29,21 @@ def _started() -> tuple[subprocess.Popen[str], int]:
     return process, int(process.stdout.readline())
 
 
-def moto_settings(**others: object) -> dict[str, object]:
-    """Settings for a new bucket of its own."""
+def moto_settings(*, public: bool = False, **others: object) -> dict[str, object]:
+    """Settings for a new bucket of its own. ``public``: anybody can read there, by its ``url``."""
     _, port = _started()
     bucket = f"bucket-{next(_numbers)}"
     connection = http.client.HTTPConnection("127.0.0.1", port)
     scope = "AWS4-HMAC-SHA256 Credential=key/20261126/us-east-1/s3/aws4_request, Signature=any"
-    connection.request("PUT", f"/{bucket}", headers={"Authorization": scope})
+    asked = {"Authorization": scope, "x-amz-acl": "public-read" if public else "private"}
+    connection.request("PUT", f"/{bucket}", headers=asked)
     assert connection.getresponse().status == 200
     connection.close()
+    endpoint = f"http://127.0.0.1:{port}"
+    if public:
+        others["url"] = f"{endpoint}/{bucket}"
     return {
-        "endpoint": f"http://127.0.0.1:{port}",
+        "endpoint": endpoint,
         "bucket": bucket,
         "access_key": "key",
         "secret_key": "secret",
@@ -48,8 +52,10 @@ def moto_settings(**others: object) -> dict[str, object]:
     }
 
 
-def moto_storage(*, timeouts: Timeouts | None = None, **others: object) -> S3Storage:
+def moto_storage(
+    *, timeouts: Timeouts | None = None, public: bool = False, **others: object
+) -> S3Storage:
     """A storage, not yet open, in a bucket of its own."""
-    settings = read_settings(moto_settings(**others))
+    settings = read_settings(moto_settings(public=public, **others))
     profile = replace(settings.profile, creates=True)  # moto does, but compares no ETag in copying
     return S3Storage(replace(settings, profile=profile), timeouts=timeouts)
