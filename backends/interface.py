@@ -88,6 +88,8 @@ class Can(Flag):
     """Has ``begin_parts`` and the verbs that go with it."""
     COPY_PARTS = auto()
     """Has ``copy_part``."""
+    OPEN_PARTS = auto()
+    """Has ``open_parts``."""
     LINK = auto()
     """Has ``link``: others can read a path for a while without us."""
     ETAGS = auto()
@@ -137,6 +139,16 @@ class Stored:
     """There is a self-description, but it is not what was written (told where ``description`` is)."""
     headers: Mapping[str, str] | None = None
     """What of SERVED others are answered with (told where ``description`` is); None if nobody knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """What was begun in parts under ``path``, the id that ``begin_parts`` gave it, and when (Unix
+    nanoseconds)."""
+
+    path: str
+    upload: str
+    begun_ns: int
 
 
 class Nature(Enum):
@@ -463,6 +475,13 @@ class Storage(abc.ABC):
     async def abort_parts(self, path: str, upload: str) -> None:
         """Drop the parts. No such upload is no error."""
         raise Unsupported("parts")
+
+    def open_parts(self) -> AsyncGenerator[Begun, None]:
+        """Whatever was begun in parts, by anybody, and is neither completed nor aborted (Can.OPEN_PARTS).
+
+        In no order.
+        """
+        raise Unsupported("telling what was begun in parts")
 
     def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         """A URL by which anybody can GET ``path`` for so long (Can.LINK). No request is made.

@@ -14,9 +14,22 @@ from dataclasses import dataclass, field
 
 from backends import naming
 from backends.errors import Damaged, Exists, NameRefused, NotFound, Unavailable, Unsupported
-from backends.interface import PIECE, RESERVED, Can, Content, Fingerprint, Limits, Storage, Stored
+from backends.interface import (
+    PIECE,
+    RESERVED,
+    Begun,
+    Can,
+    Content,
+    Fingerprint,
+    Limits,
+    Storage,
+    Stored,
+)
 
-AS_S3 = Can.CREATE | Can.DESCRIBE | Can.HEADERS | Can.COPY | Can.PARTS | Can.COPY_PARTS | Can.ETAGS
+AS_S3 = (
+    Can.CREATE | Can.DESCRIBE | Can.HEADERS | Can.COPY
+    | Can.PARTS | Can.COPY_PARTS | Can.OPEN_PARTS | Can.ETAGS
+)  # fmt: skip
 AS_WEBDAV = Can.MOVE | Can.TREE
 
 S3_LIMITS = Limits(
@@ -51,6 +64,7 @@ class _Upload:
     path: str
     description: bytes | None
     headers: Mapping[str, str] | None
+    begun_ns: int
     parts: dict[int, tuple[str, bytes]] = field(default_factory=dict)
 
 
@@ -58,7 +72,7 @@ class RemoteMemoryStorage(Storage):
     """Bytes in a dictionary. Contents survive ``aclose`` and a new ``open``.
 
     May be told to declare UNSIZED, TREE, UNIQUE, OUTLIVE, CREATE, DESCRIBE, HEADERS, COPY, MOVE,
-    PARTS, COPY_PARTS and ETAGS.
+    PARTS, COPY_PARTS, OPEN_PARTS and ETAGS.
     Without UNIQUE, the same bytes have the same fingerprint.
     """
 
@@ -192,7 +206,7 @@ class RemoteMemoryStorage(Storage):
         self._may(description, headers)
         await self._asked(path)
         upload = secrets.token_hex(16)
-        self._uploads[upload] = _Upload(path, description, headers)
+        self._uploads[upload] = _Upload(path, description, headers, time.time_ns())
         await asyncio.sleep(0)
         return upload
 
@@ -243,6 +257,13 @@ class RemoteMemoryStorage(Storage):
         await self._asked(path)
         self._uploads.pop(upload, None)
         await asyncio.sleep(0)
+
+    async def open_parts(self) -> AsyncGenerator[Begun, None]:
+        self._need(Can.OPEN_PARTS)
+        self.check()
+        for upload, begun in list(self._uploads.items()):
+            await asyncio.sleep(0)
+            yield Begun(path=begun.path, upload=upload, begun_ns=begun.begun_ns)
 
     async def _parts(self, path: str, upload: str) -> _Upload:
         self._need(Can.PARTS)

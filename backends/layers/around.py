@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from typing import TypeVar
 
 from backends.interface import (
+    Begun,
     Can,
     Content,
     Fingerprint,
@@ -174,6 +175,9 @@ class Around(Storage):
 
     async def abort_parts(self, path: str, upload: str) -> None:
         await self.ask("abort_parts", lambda: self.inner.abort_parts(path, upload))
+
+    def open_parts(self) -> AsyncGenerator[Begun, None]:
+        return self.inner.open_parts()
 
     def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         return self.inner.link(path, seconds=seconds, answer_with=answer_with)

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from backends import naming
-from backends.interface import RESERVED, Content, Fingerprint, Limits, Storage, Stored
+from backends.interface import RESERVED, Begun, Content, Fingerprint, Limits, Storage, Stored
 from backends.layers.around import Around, AroundContent
 
 
@@ -160,6 +160,12 @@ class Prefixed(Around):
 
     async def abort_parts(self, path: str, upload: str) -> None:
         await self.inner.abort_parts(self._inside(path), upload)
+
+    async def open_parts(self) -> AsyncGenerator[Begun, None]:
+        async with aclosing(self.inner.open_parts()) as listed:
+            async for begun in listed:
+                if begun.path.startswith(self._prefix):
+                    yield replace(begun, path=begun.path[len(self._prefix) :])
 
     def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         return self.inner.link(self._inside(path), seconds=seconds, answer_with=answer_with)

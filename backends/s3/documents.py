@@ -42,6 +42,23 @@ class Page:
     token: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """One upload that is open."""
+
+    key: str
+    upload: str
+    begun_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingPage:
+    """``after``: key and id that lead to the next page; None at the end."""
+
+    uploads: Sequence[Pending]
+    after: tuple[str, str] | None
+
+
 def read_error(body: bytes) -> Said:
     """What an error says; nothing if it is none of S3's."""
     root = _root(body)
@@ -89,6 +106,27 @@ def read_page(body: bytes) -> Page:
     return Page(entries=entries, token=_text(root, "NextContinuationToken"))
 
 
+def read_pending(body: bytes) -> PendingPage:
+    """One page of the uploads that are open. Unavailable if it cannot be understood in full."""
+    root = _root(body)
+    if root is None or _local(root) != "ListMultipartUploadsResult":
+        raise Unavailable("the answer is no listing of uploads")
+    encoded = _text(root, "EncodingType") == "url"
+    uploads = [
+        Pending(
+            key=_key(_text(child, "Key"), encoded=encoded),
+            upload=upload_id_in(child),
+            begun_ns=_time_ns(_text(child, "Initiated")),
+        )
+        for child in root
+        if _local(child) == "Upload"
+    ]
+    if _text(root, "IsTruncated") != "true":
+        return PendingPage(uploads=uploads, after=None)
+    key = _key(_text(root, "NextKeyMarker"), encoded=encoded)
+    return PendingPage(uploads=uploads, after=(key, _text(root, "NextUploadIdMarker")))
+
+
 def complete_document(parts: Sequence[tuple[int, str]]) -> bytes:
     """The document that completes an upload."""
     root = etree.Element("CompleteMultipartUpload")
@@ -112,18 +150,22 @@ def _entry(contents: etree._Element, *, encoded: bool) -> Entry:
     if not size.isascii() or not size.isdigit() or len(size) > 18:
         raise Unavailable("the listing holds an object without a size")
     return Entry(
-        key=unquote_plus(key, errors="surrogateescape") if encoded else key,
+        key=_key(key, encoded=encoded),
         size=int(size),
         etag=plain_etag(_text(contents, "ETag")),
         modified_ns=_time_ns(_text(contents, "LastModified")),
     )
 
 
+def _key(told: str, *, encoded: bool) -> str:
+    return unquote_plus(told, errors="surrogateescape") if encoded else told
+
+
 def _time_ns(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Unavailable("the listing holds an object without a time") from None
+        raise Unavailable("the listing holds something without a time") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     # To the second, as a HEAD tells it.

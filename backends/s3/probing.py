@@ -45,7 +45,7 @@ def minimum_policy(settings: S3Settings) -> Mapping[str, object]:
     bucket = f"arn:aws:s3:::{settings.bucket}"
     listing: dict[str, object] = {
         "Effect": "Allow",
-        "Action": ["s3:ListBucket"],
+        "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
         "Resource": [bucket],
     }
     if settings.prefix:

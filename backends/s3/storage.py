@@ -17,6 +17,7 @@ from backends.interface import (
     PIECE,
     RESERVED,
     SERVED,
+    Begun,
     Can,
     Content,
     Fingerprint,
@@ -53,7 +54,7 @@ class S3Storage(Storage):
     ) -> None:
         profile = settings.profile
         self.can = Can.DESCRIBE | Can.HEADERS | Can.COPY | Can.PARTS | Can.COPY_PARTS
-        self.can |= Can.LINK | Can.ETAGS
+        self.can |= Can.OPEN_PARTS | Can.LINK | Can.ETAGS
         if profile.creates:
             self.can |= Can.CREATE
         if profile.tree:
@@ -273,6 +274,16 @@ class S3Storage(Storage):
 
     async def abort_parts(self, path: str, upload: str) -> None:
         await uploads.abort(self._bucket, self._key(path), upload)
+
+    async def open_parts(self) -> AsyncGenerator[Begun, None]:
+        """Those of keys that are no paths, which nobody here has begun, are passed over."""
+        base, encoded = self.settings.prefix, self.settings.profile.encodes_listings
+        found = uploads.pending(self._bucket, prefix=base, encoded=encoded)
+        async with aclosing(found):
+            async for one in found:
+                path = one.key[len(base) :]
+                if self._is_path(path):
+                    yield Begun(path=path, upload=one.upload, begun_ns=one.begun_ns)
 
     def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         """The ``url`` of the settings if there is one and it is not to say anything of its own."""

@@ -1,6 +1,6 @@
 """Multipart uploads of a bucket, and copies, which may need them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 from backends.errors import NotFound, StorageError, Unavailable
@@ -8,9 +8,12 @@ from backends.interface import Fingerprint
 from backends.s3.bucket import Bucket, Query
 from backends.s3.documents import (
     MAX_DOCUMENT,
+    MAX_PAGE,
+    Pending,
     Said,
     complete_document,
     etag_in,
+    read_pending,
     read_result,
     upload_id_in,
 )
@@ -18,6 +21,8 @@ from backends.s3.refusals import refusal, replaced, taken
 
 COPIED_A_SECOND = 16 * 1024 * 1024
 """Bytes that a service copies in a second at least."""
+MOST_PAGES = 1_000
+"""Of open uploads, in one listing."""
 COMPLETE_S = 300.0
 """What putting parts together may take longer than other requests."""
 
@@ -127,6 +132,29 @@ async def complete(
     if isinstance(result, Said):
         raise _late(bucket.where(key), result, meaning)
     return etag_in(result)
+
+
+async def pending(bucket: Bucket, *, prefix: str, encoded: bool) -> AsyncGenerator[Pending, None]:
+    """Every open upload whose key starts with ``prefix``. Unavailable if a page is not what was asked
+    for."""
+    query = [("uploads", ""), ("prefix", prefix)]
+    if encoded:
+        query.append(("encoding-type", "url"))
+    after = ("", "")
+    for _ in range(MOST_PAGES):
+        markers = [("key-marker", after[0]), ("upload-id-marker", after[1])]
+        answer = await bucket.send("GET", None, query=[*query, *(m for m in markers if m[1])])
+        page = read_pending(await answer.document(MAX_PAGE))
+        for upload in page.uploads:
+            if not upload.key.startswith(prefix):
+                raise Unavailable(f"{bucket.where(None)}: uploads of others were told")
+            yield upload
+        if page.after is None:
+            return
+        if page.after == after or not page.after[0]:
+            break
+        after = page.after
+    raise Unavailable(f"{bucket.where(None)}: the listing of uploads goes round in circles")
 
 
 async def abort(bucket: Bucket, key: str, upload: str) -> None:

@@ -23,7 +23,16 @@ from gateway.catalog.interface import Catalog
 from gateway.catalog.outside import MissingLimit
 from gateway.catalog.sqlite import SqliteCatalog
 from gateway.dispatch import Dispatcher
-from gateway.jobs import digesting, following, janitor, leavings, scrub, snapshots, watcher
+from gateway.jobs import (
+    digesting,
+    following,
+    janitor,
+    leavings,
+    scrub,
+    snapshots,
+    unfinished,
+    watcher,
+)
 from gateway.jobs.lease import Lease, run_elected
 from gateway.jobs.recovery import recover
 from gateway.jobs.roll import Roll
@@ -290,6 +299,7 @@ def _jobs(
     jobs = [
         janitor.run(services, janitor.JanitorRules()),
         leavings.run(services, roll),
+        unfinished.run(services),
         snapshots.run(services.catalog, snapshot_rules),
         digesting.run(services),
         *(watcher.run(services, name) for name in services.storages),

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -331,6 +332,24 @@ async def test_what_is_written_in_parts_is_described(storage: Storage) -> None:
     assert (await storage.stat("b/k")).description == b"about"
 
 
+async def begun(storage: Storage) -> set[tuple[str, str]]:
+    return {(one.path, one.upload) async for one in storage.open_parts()}
+
+
+@pytest.mark.needs(Can.PARTS, Can.OPEN_PARTS)
+async def test_what_was_begun_in_parts_is_told_until_it_ends(storage: Storage) -> None:
+    assert await begun(storage) == set()
+    ids = [await storage.begin_parts(path) for path in ("b/k", "b/k", ".s3front/o/aa/é +&", "c")]
+    at = list(zip(("b/k", "b/k", ".s3front/o/aa/é +&", "c"), ids, strict=True))
+    tag = await send(storage, "b/k", ids[0], 1, b"data")
+    assert await begun(storage) == set(at)
+    times = [one.begun_ns async for one in storage.open_parts()]
+    assert all(0 < begun_ns < time.time_ns() + 3600 * 10**9 for begun_ns in times)
+    await storage.complete_parts("b/k", ids[0], [(1, tag)])
+    await storage.abort_parts("c", ids[3])
+    assert await begun(storage) == set(at[1:3])
+
+
 @pytest.mark.needs(Can.COPY_PARTS)
 async def test_a_part_is_copied(storage: Storage, three: Sequence[bytes]) -> None:
     whole = b"".join(three)
@@ -393,6 +412,7 @@ async def test_what_is_not_declared_is_refused(storage: Storage) -> None:
         Can.COPY: lambda: storage.copy("b/k", "b/l", only_if=of),
         Can.MOVE: lambda: storage.move("b/k", "b/l", only_if=of),
         Can.PARTS: lambda: storage.begin_parts("b/l"),
+        Can.OPEN_PARTS: lambda: begun(storage),
         Can.COPY_PARTS: lambda: storage.copy_part(
             "b/l", "none", 1, "b/k", first=0, last=1, only_if=of
         ),

@@ -120,3 +120,57 @@ async def test_a_listing_that_never_ends_is_given_up() -> None:
     async with service(endless) as (storage, _):
         with pytest.raises(Unavailable, match="circles"):
             await paths(storage)
+
+
+def pending(keys: Sequence[str], *, after: tuple[str, str] | None = None) -> bytes:
+    """An answer with an open upload of each key; ``after`` leads on."""
+    uploads = "".join(
+        f"<Upload><Key>{quote_plus(key)}</Key><UploadId>id of {quote_plus(key)}</UploadId>"
+        "<Initiated>2026-11-26T11:00:00.000Z</Initiated></Upload>"
+        for key in keys
+    )
+    more = ""
+    if after is not None:
+        more = (
+            f"<NextKeyMarker>{quote_plus(after[0])}</NextKeyMarker>"
+            f"<NextUploadIdMarker>{after[1]}</NextUploadIdMarker>"
+        )
+    return reply(
+        200,
+        f"<ListMultipartUploadsResult><EncodingType>url</EncodingType>"
+        f"<IsTruncated>{'false' if after is None else 'true'}</IsTruncated>{more}{uploads}"
+        f"</ListMultipartUploadsResult>".encode(),
+    )
+
+
+async def test_open_uploads_are_told_page_by_page() -> None:
+    answers = (
+        pending(["team/b/a b+", "team//x"], after=("team/b/a b+", "9/=")),
+        pending(["team/b/c"]),
+    )
+    async with service(*answers, prefix="team") as (storage, asked):
+        found = [one async for one in storage.open_parts()]
+        assert [(one.path, one.upload) for one in found] == [
+            ("b/a b+", "id of team%2Fb%2Fa+b%2B"), ("b/c", "id of team%2Fb%2Fc"),
+        ]  # fmt: skip
+        assert {one.begun_ns for one in found} == {1795690800 * 10**9}
+        first, second = (one.query for one in asked.asked)
+        assert first == {"uploads": "", "prefix": "team/", "encoding-type": "url"}
+        assert (second["key-marker"], second["upload-id-marker"]) == ("team/b/a b+", "9/=")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [pending(["other/k"])],
+        [pending(["team/k"], after=("team/k", "1"))] * 2,
+        [pending(["team/k"], after=("", ""))],
+        [page(["team/k"])],
+        [pending([]).replace(b"ListMultipartUploadsResult", b"Result")],
+    ],
+    ids=["of others", "circle", "no way on", "objects", "nothing of the kind"],
+)
+async def test_what_is_no_listing_of_open_uploads_is_not_believed(answers: Sequence[bytes]) -> None:
+    async with service(*answers, prefix="team") as (storage, _):
+        with pytest.raises(Unavailable):
+            [one async for one in storage.open_parts()]

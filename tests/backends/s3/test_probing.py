@@ -158,7 +158,7 @@ def test_the_policy_allows_what_is_needed_below_the_prefix() -> None:
     assert policy["Statement"] == [
         {
             "Effect": "Allow",
-            "Action": ["s3:ListBucket"],
+            "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
             "Resource": ["arn:aws:s3:::photos"],
             "Condition": {"StringLike": {"s3:prefix": ["team/*"]}},
         },
