@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from backends.errors import Unavailable
+from backends.errors import NameRefused, Unavailable
 from backends.http.client import Answer, Client
 from backends.webdav.authorizing import Authorizer
 from backends.webdav.dialect import Destination
@@ -20,7 +20,8 @@ _TRIES: Final = 3
 _ASKED: Final = ("resourcetype", "getcontentlength", "getetag", "getlastmodified")
 _XML: Final = {"Content-Type": 'application/xml; charset="utf-8"'}
 _NOWHERE: Final = frozenset({404, 409, 410})
-_ODDLY_NOWHERE: Final = frozenset({400, 403, 405})
+_BAD_REQUEST: Final = 400
+_ODDLY_NOWHERE: Final = frozenset({_BAD_REQUEST, 403, 405})
 _ONWARD: Final = frozenset({301, 302, 307, 308})
 _DONE: Final = frozenset({200, 201, 204, 207})
 
@@ -139,15 +140,22 @@ class Dav:
         return await self.ask(method, source, headers, answer_s=LONG_S)
 
     async def look(self, path: str, *, kept: Sequence[str] = ()) -> Resource | None:
-        """What is under ``path``; None if nothing is. ``kept``: properties of ours to be told, too."""
+        """What is under ``path``; None if nothing is. ``kept``: properties of ours to be told, too.
+
+        NameRefused if the server says that no such name can be.
+        """
         seen = await self._found_out(path, kept)
         if isinstance(seen, Resource):
             return seen
         if seen.status in _NOWHERE:
             return None
         # What lies below a file is answered in many ways.
-        if seen.status in _ODDLY_NOWHERE and await self._is_below_a_file(path):
-            return None
+        if seen.status in _ODDLY_NOWHERE:
+            in_a_folder = await self._is_in_a_folder(path)
+            if in_a_folder is False:
+                return None
+            if in_a_folder and seen.status == _BAD_REQUEST:
+                raise NameRefused(f"{self.where}: does not even look for {path[:200]!r}")
         raise refusal(self.where, f"PROPFIND {path!r}", seen.status, seen.headers)
 
     async def members(
@@ -161,7 +169,7 @@ class Dav:
         try:
             if answer.status in _NOWHERE and path:
                 return
-            if answer.status in _ODDLY_NOWHERE and await self._is_below_a_file(f"{path}/"):
+            if answer.status in _ODDLY_NOWHERE and await self._is_in_a_folder(f"{path}/") is False:
                 return
             if answer.status != 207:
                 raise refusal(self.where, f"PROPFIND {path!r}", answer.status, answer.headers)
@@ -221,15 +229,16 @@ class Dav:
             return _Unseen(404, {})
         return found if found.status == 200 else _Unseen(found.status, {})
 
-    async def _is_below_a_file(self, path: str) -> bool:
-        """Whether the nearest parent that can be seen is a file, or nothing."""
+    async def _is_in_a_folder(self, path: str) -> bool | None:
+        """Whether the nearest parent that can be seen is a folder, and no file nor nothing. None if
+        none can be seen."""
         while path := path.rpartition("/")[0]:
             seen = await self._seen(path, ())
             if isinstance(seen, Resource):
-                return not seen.is_folder
+                return seen.is_folder
             if seen.status not in _ODDLY_NOWHERE:
-                return seen.status in _NOWHERE
-        return False
+                return False if seen.status in _NOWHERE else None
+        return None
 
     def _target(self, path: str, *, folder: bool = False) -> str:
         whole = "/".join(part for part in (self.prefix, path) if part)

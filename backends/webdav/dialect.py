@@ -8,9 +8,17 @@ from enum import Enum
 SPECIAL = " !\"#$%&'()*+,:;<=>?@[\\]^`{|}"
 """Characters, legal in a name, that some server or another mistakes in a URL."""
 
-ODD = ("0", ".dav", ".htaccess", "con")
+BLANK = ".. "
+"""Nothing but white space around no name, or around the name of a folder that each folder has."""
+
+ODD = ("0", ".dav", ".htaccess", "con", BLANK)
 """Names that some server or another cannot hold, in lower case: PHP takes the first for nothing, the
-second is where mod_dav_fs keeps properties, the third is Apache's, the last Windows' own."""
+second is where mod_dav_fs keeps properties, the third is Apache's, then comes Windows' own, and
+Nextcloud looks at what is left of the last without its white space."""
+
+LENGTHS = (255, 250, 143)
+"""How many bytes a name has at most: in most file systems, in Nextcloud's table, and where names are
+encrypted (eCryptfs)."""
 
 
 class Kind(Enum):
@@ -77,12 +85,16 @@ class Dialect:
     """Whole names, of ODD, that are not kept."""
     strips: bool = False
     """White space or a dot at either end of a name is lost."""
+    longest: int = LENGTHS[0]
+    """Bytes of a name, of LENGTHS."""
 
     def holds(self, segment: str) -> bool:
         """Whether a name, legal otherwise, is kept and listed as it is."""
         if self.hides_dots and segment.startswith("."):
             return False
-        if segment.lower() in self.lost:
+        if segment.lower() in self.lost or len(segment.encode()) > self.longest:
+            return False
+        if BLANK in self.lost and segment.strip() in {"", ".", ".."}:
             return False
         if self.strips and segment != segment.strip(" ."):
             return False
@@ -110,9 +122,11 @@ class Dialect:
         said.append(f"  a file's state is {self.validator.value}")
         said.append(f"  targets are named by {self.destination.value}")
         if self.lost:
-            said.append(f"  names cannot be {' '.join(sorted(self.lost))}")
+            said.append(f"  names cannot be {' '.join(map(repr, sorted(self.lost)))}")
         if cannot:
             said.append(f"  names cannot hold {cannot}")
+        if self.longest < LENGTHS[0]:
+            said.append(f"  names have {self.longest} bytes at most")
         return said
 
 

@@ -13,6 +13,7 @@ from backends.webdav.refusals import refusal
 MOST = 4096
 """Folders remembered at once."""
 _LOCKS = 64
+_BAD_REQUEST = 400
 
 
 class Locks:
@@ -57,6 +58,8 @@ class Folders:
             self._known.move_to_end(folder)
         for below in reversed(missing):
             status = await self._made(below)
+            if status == _BAD_REQUEST:
+                raise NameRefused(f"the server does not take the folder {below!r}")
             if status is not None:
                 raise refusal(self._dav.where, f"MKCOL {below!r}", status, {})
             self._remember(below)

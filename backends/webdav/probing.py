@@ -7,11 +7,20 @@ import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 
-from backends.errors import Denied, StorageError, Unavailable, Unsupported
+from backends.errors import Denied, NameRefused, StorageError, Unavailable, Unsupported
 from backends.interface import RESERVED
 from backends.webdav.asking import Dav
 from backends.webdav.describing import DESCRIPTION, MAX_PROPERTY
-from backends.webdav.dialect import ODD, SPECIAL, Destination, Dialect, Kind, Validator, kind_of
+from backends.webdav.dialect import (
+    LENGTHS,
+    ODD,
+    SPECIAL,
+    Destination,
+    Dialect,
+    Kind,
+    Validator,
+    kind_of,
+)
 from backends.webdav.folders import Folders
 from backends.webdav.hrefs import decoded
 from backends.webdav.multistatus import Resource
@@ -103,6 +112,7 @@ class _Probe:
             cannot=names.cannot,
             lost=await self._lost(dots=not hides_dots),
             strips=names.strips,
+            longest=await self._longest(),
         )
 
     def _at(self, name: str) -> str:
@@ -240,13 +250,19 @@ class _Probe:
         asked = [name for name in ODD if dots or not name.startswith(".")]
         return frozenset([n for n in asked if not await self._survives(n.replace("dav", "DAV"))])
 
+    async def _longest(self) -> int:
+        for length in LENGTHS[:-1]:
+            if await self._survives("n" * length):
+                return length
+        return LENGTHS[-1]
+
     async def _survives(self, name: str) -> bool:
         await self._put("n", _ONE)
         to = f"m/{name}"
         await self._dav.transfer("MOVE", self._at("n"), self._at(to), replace=False)
         try:
             return await self._has(to) and name in await self._listed("m")
-        except Denied:
+        except (Denied, NameRefused):
             return False
 
     async def _listed(self, folder: str) -> set[str]:

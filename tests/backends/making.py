@@ -47,6 +47,7 @@ MAKE: dict[str, Make] = {
     "s3": lambda _root, _patch: moto_storage(prefix="shared/bucket"),
     "webdav-apache": lambda _root, _patch: webdav_storage("apache"),
     "webdav-lighttpd": lambda _root, _patch: webdav_storage("lighttpd"),
+    "webdav-nextcloud": lambda _root, _patch: webdav_storage("nextcloud"),
     "webdav-nginx": lambda _root, _patch: webdav_storage("nginx"),
     "webdav-rclone": lambda _root, _patch: webdav_storage("rclone"),
     "webdav-sabre": lambda _root, _patch: webdav_storage("sabre"),
@@ -76,6 +77,7 @@ MAKE |= {
 }
 
 CANNOT_HOLD: dict[str, Collection[str]] = {
+    "webdav-nextcloud": {'a\\b:*?"<>|', " a /.. /...", "x" * 255},
     "webdav-nginx": {".s3front/k", " a /.. /..."},
     "webdav-wsgidav": {'a\\b:*?"<>|'},
 }

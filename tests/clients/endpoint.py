@@ -180,6 +180,7 @@ def _on_webdav(name: str) -> Iterator[Mapping[str, object]]:
             "endpoint": server.url,
             "prefix": "s3",
             "allow_private": True,
+            **server.settings,
         }
 
 

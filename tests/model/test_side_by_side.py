@@ -48,6 +48,7 @@ STORAGES: dict[str, dict[str, Any] | Callable[[], dict[str, Any]]] = {
     "WebDAV on sabre": lambda: _webdav("sabre"),
     "WebDAV on wsgidav": lambda: _webdav("wsgidav"),
     "WebDAV on rclone": lambda: _webdav("rclone"),
+    "WebDAV on Nextcloud": lambda: _webdav("nextcloud"),
     "local relaxed": {"durability": "relaxed"},
     "local full": {"durability": "full"},
 }

@@ -5,20 +5,23 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 INSTALL = "deploy/packages/install-clients.sh"
 USERNAME, PASSWORD, REALM = "ann", 'p"w: é', "files"
 _START_S = 30.0
 _NOBODY = "nobody"
+_ROOT = Path(__file__).parents[3]
 _WATCHED = Path(__file__).with_name("watched.py")
 
 _APACHE = """
@@ -99,12 +102,69 @@ $server->exec();
 """
 
 
+class Process:
+    """A server's processes: a group that ends with ours, and can be ended and begun again."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        port: int,
+        environment: Mapping[str, str],
+        user: str | None,
+    ) -> None:
+        self._command = [sys.executable, str(_WATCHED), user or "", *command]
+        self._folder = folder
+        self._port = port
+        self._environment = {**os.environ, **environment}
+        self._running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Return when it answers."""
+        with (self._folder / "output").open("a") as output:
+            self._running = subprocess.Popen(
+                self._command,
+                cwd=self._folder,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env=self._environment,
+                start_new_session=True,
+            )
+        _wait(self._running, self._folder, self._port)
+
+    def kill(self) -> None:
+        """All of it, at once."""
+        if self._running is not None:
+            os.killpg(self._running.pid, signal.SIGKILL)
+            self._end()
+
+    def stop(self) -> None:
+        """As it is asked to, by whoever watches it."""
+        if self._running is not None:
+            assert self._running.stdin is not None
+            self._running.stdin.close()
+            self._end()
+
+    def _end(self) -> None:
+        assert self._running is not None
+        assert self._running.stdin is not None
+        self._running.stdin.close()
+        self._running.wait(20)
+        self._running = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A server that runs. ``root``: the folder it serves; ``url``: where, without a final ``/``."""
+    """A server that runs. ``root``: the folder it serves; ``url``: where, without a final ``/``.
+
+    ``settings``: what a storage needs besides, for a server that asks who it is.
+    """
 
     url: str
     root: Path
+    process: Process
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 Start = Callable[[], AbstractContextManager[Running]]
@@ -207,6 +267,25 @@ def rclone() -> Iterator[Running]:
             yield running
 
 
+@contextlib.contextmanager
+def nextcloud() -> Iterator[Running]:
+    """An emulator of ours, from Nextcloud's documents and source: there is none to install.
+
+    ``url`` is that of the files of its one user.
+    """
+    with _place() as folder:
+        port = _free_port()
+        command = [sys.executable, "-m", "tests.backends.webdav.nextcloud", str(port), str(folder)]
+        environment = {"PYTHONPATH": str(_ROOT), "DAV_USER": USERNAME, "DAV_PASSWORD": PASSWORD}
+        with _running(command, folder, port, environment) as running:
+            yield Running(
+                url=f"{running.url}/remote.php/dav/files/{quote(USERNAME)}",
+                root=running.root,
+                process=running.process,
+                settings={"username": USERNAME, "password": PASSWORD},
+            )
+
+
 SERVERS: Mapping[str, Start] = {
     "apache": apache,
     "nginx": nginx,
@@ -214,6 +293,7 @@ SERVERS: Mapping[str, Start] = {
     "sabre": sabre,
     "wsgidav": wsgidav,
     "rclone": rclone,
+    "nextcloud": nextcloud,
 }
 
 
@@ -235,23 +315,12 @@ def _running(
     *,
     user: str | None = None,
 ) -> Iterator[Running]:
-    with (folder / "output").open("w+") as output:
-        process = subprocess.Popen(
-            [sys.executable, str(_WATCHED), user or "", *command],
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )
-        assert process.stdin is not None
-        try:
-            _wait(process, folder, port)
-            yield Running(url=f"http://127.0.0.1:{port}", root=folder / "root")
-        finally:
-            process.stdin.close()
-            process.wait(20)
+    process = Process(command, folder, port, environment or {}, user)
+    try:
+        process.start()
+        yield Running(url=f"http://127.0.0.1:{port}", root=folder / "root", process=process)
+    finally:
+        process.stop()
 
 
 def _unprivileged(folder: Path) -> str | None:

@@ -27,6 +27,7 @@ def settings_of(name: str) -> dict[str, object]:
         "endpoint": running(name).url,
         "prefix": f"test {secrets.token_hex(8)}/ü",
         "allow_private": True,
+        **running(name).settings,
     }
 
 
@@ -40,8 +41,10 @@ def webdav_storage(name: str) -> WebDavStorage:
 
 class _Remembering(WebDavStorage):
     def __init__(self, name: str) -> None:
-        links = {"url": running(name).url, "link_mode": "direct"}
-        settings = webdav_settings({**settings_of(name), **links})
+        told = settings_of(name)
+        if not running(name).settings:
+            told |= {"url": running(name).url, "link_mode": "direct"}
+        settings = webdav_settings(told)
         super().__init__(settings, dialect=_found.get(name))
         self._name = name
 

@@ -1,16 +1,17 @@
 """What each server is found out to do: the rows of docs/storages-webdav.md, held against the servers."""
 
+import base64
 from dataclasses import replace
 
 import aiohttp
 import pytest
 
 from backends.interface import Can
-from backends.webdav.dialect import Destination, Dialect, Kind, Validator, kind_of
+from backends.webdav.dialect import BLANK, Destination, Dialect, Kind, Validator, kind_of
 from backends.webdav.settings import webdav_settings
 from backends.webdav.storage import WebDavStorage
 from tests.backends.making import body, drained
-from tests.backends.webdav.serving import running
+from tests.backends.webdav.serving import running, settings_of
 
 APACHE = Dialect(
     kind=Kind.APACHE,
@@ -47,6 +48,18 @@ SEEN = {
         hides_dots=True,
         lost=frozenset(),
     ),
+    "nextcloud": replace(
+        APACHE,
+        kind=Kind.NEXTCLOUD,
+        base="/remote.php/dav/files/ann/",
+        validator=Validator.STRONG,
+        at_once=False,
+        spares_folders=False,
+        folds=True,
+        cannot=frozenset("\\"),
+        lost=frozenset({".htaccess", BLANK}),
+        longest=250,
+    ),
     "rclone": replace(
         APACHE,
         kind=Kind.GENERIC,
@@ -78,6 +91,7 @@ MOVES = ALWAYS | Can.CREATE | Can.MOVE | Can.DESCRIBE
 DECLARED = {
     "apache": MOVES | Can.UNIQUE,
     "lighttpd": MOVES | Can.UNIQUE,
+    "nextcloud": MOVES | Can.UNIQUE,
     "nginx": MOVES,
     "rclone": MOVES,
     "sabre": ALWAYS,
@@ -89,9 +103,15 @@ BY_CHANCE = {"apache", "lighttpd", "wsgidav", "rclone"}
 
 
 def opened(name: str, prefix: str) -> WebDavStorage:
-    return WebDavStorage(
-        webdav_settings({"endpoint": running(name).url, "prefix": prefix, "allow_private": True})
-    )
+    return WebDavStorage(webdav_settings({**settings_of(name), "prefix": prefix}))
+
+
+def client(name: str) -> aiohttp.ClientSession:
+    """Somebody else, who has the same password if there is one."""
+    told = running(name).settings
+    user = f"{told['username']}:{told['password']}" if told else ""
+    basic = {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
+    return aiohttp.ClientSession(headers=basic if told else {})
 
 
 @pytest.mark.parametrize("name", sorted(SEEN))
@@ -109,6 +129,7 @@ async def test_a_server_is_found_out(name: str) -> None:
         assert text.startswith(found.kind.value)
         assert ("yes keeps properties" in text) == found.properties
         assert ("names cannot hold ; ?" in text) == (name == "wsgidav")
+        assert ("names have 250 bytes at most" in text) == (name == "nextcloud")
     finally:
         await storage.aclose()
     left = {path.name for path in (running(name).root / "found out/.s3front").iterdir()}
@@ -124,7 +145,7 @@ async def test_files_are_plain_files_and_those_of_others_are_seen(name: str) -> 
         root = running(name).root / "plain"
         assert (root / "b/d/k").read_bytes() == b"data"
         url = f"{running(name).url}/plain/b/d/theirs"
-        async with aiohttp.ClientSession() as other, other.put(url, data=b"more data") as answer:
+        async with client(name) as other, other.put(url, data=b"more data") as answer:
             assert answer.status == 201
         stored = await storage.stat("b/d/theirs")
         assert (stored.fingerprint.size, stored.description) == (9, None)
@@ -156,6 +177,7 @@ async def test_a_folder_is_never_deleted(name: str) -> None:
 MOVED_TO_A_FOLDER = {
     "apache": "refused",
     "lighttpd": "put into it",
+    "nextcloud": "replaced it",
     "nginx": "refused",
     "rclone": "replaced it",
     "sabre": "replaced it",
@@ -167,7 +189,7 @@ MOVED_TO_A_FOLDER = {
 async def test_what_becomes_of_a_folder_whose_name_a_file_is_moved_to(name: str) -> None:
     """Why a path is looked at before each MOVE: hardly a server refuses."""
     url, root = running(name).url, running(name).root / "moved"
-    async with aiohttp.ClientSession() as other:
+    async with client(name) as other:
         for method, path in (("MKCOL", ""), ("MKCOL", "d/"), ("PUT", "d/x"), ("PUT", "f")):
             async with other.request(method, f"{url}/moved/{path}", data=b"") as answer:
                 assert answer.status == 201
