@@ -28,6 +28,7 @@ from gateway.s3.chunked import (
 )
 from gateway.s3.declared import Declared, declared
 from gateway.s3.errors import S3Error
+from gateway.s3.etag import MD5, etag_of_digest
 from gateway.s3.message import Request
 from sigv4.payload import Payload as Kind
 from sigv4.refusal import Refusal, content_sha256_mismatch
@@ -54,20 +55,22 @@ async def _hashed(pool: Executor, size: int, work: Callable[[], Result]) -> Resu
 
 
 class Hashing:
-    """MD5 and checksums of bytes that pass by."""
+    """ETag and checksums of bytes that pass by."""
 
-    def __init__(self, pool: Executor, algorithms: Sequence[str]) -> None:
+    def __init__(self, pool: Executor, algorithm: str, *, etag: str) -> None:
+        """``etag``: what the ETag is made of."""
         self._pool = pool
-        self._digests = Digests(algorithms)
+        self._made_of = etag
+        self._digests = Digests(dict.fromkeys((etag, algorithm)))
 
     async def update(self, piece: bytes) -> None:
         """Take the next bytes."""
         await _hashed(self._pool, len(piece), lambda: self._digests.update(piece))
 
     @property
-    def md5(self) -> str:
-        """Hexadecimal."""
-        return self._digests.md5_hex
+    def etag(self) -> str:
+        """Of bytes that are one piece."""
+        return etag_of_digest(self._made_of, self._digests.digest(self._made_of))
 
     def checksum(self, algorithm: str) -> str:
         """Base64."""
@@ -128,6 +131,7 @@ class Payload:
         self._declared = Declared()
         self._algorithm = DEFAULT_ALGORITHM
         self._algorithm_is_asked = False
+        self._etag_of: str | None = None
         self._digests = Digests()
 
     def require_length(self, most: int) -> int:
@@ -144,19 +148,23 @@ class Payload:
             raise S3Error("EntityTooLarge", ProposedSize=str(length), MaxSizeAllowed=str(most))
         return length
 
-    def declare(self) -> None:
-        """Read what the headers say of the content's checksum. S3Error if that cannot be."""
+    def declare(self, *, etag: str) -> None:
+        """Read what the headers say of the content's checksum. S3Error if that cannot be.
+
+        ``etag``: what its ETag is to be made of; who sends a Content-MD5 gets that.
+        """
         self._declared = declared(self._request.headers)
+        self._etag_of = etag if self._declared.content_md5 is None else MD5
         if self._declared.algorithm is not None:
             self._algorithm = self._declared.algorithm
             self._algorithm_is_asked = True
 
-    def declare_part(self, algorithm: str | None, type_: str | None) -> None:
+    def declare_part(self, algorithm: str | None, type_: str | None, *, etag: str) -> None:
         """The same for a part of an upload that was started with a checksum (or without).
 
         S3Error InvalidRequest if the part's is another one, or missing where it is needed.
         """
-        self.declare()
+        self.declare(etag=etag)
         if algorithm is None:
             self._algorithm = DEFAULT_ALGORITHM
             return
@@ -176,9 +184,10 @@ class Payload:
         return self._digests.size
 
     @property
-    def md5(self) -> str:
-        """Of the content, hexadecimal; after the last piece."""
-        return self._digests.md5_hex
+    def etag(self) -> str:
+        """Of the content, which was declared; after the last piece."""
+        of = self._etag_of or MD5
+        return etag_of_digest(of, self._digests.digest(of))
 
     @property
     def algorithm(self) -> str:
@@ -256,6 +265,8 @@ class Payload:
 
     def _intake(self) -> "_Intake":
         algorithms = dict.fromkeys((self._algorithm, *self._declared.algorithms))
+        if self._etag_of is not None:
+            algorithms[self._etag_of] = None
         self._digests = Digests(algorithms)
         frame = self._frame()
         return _Intake(

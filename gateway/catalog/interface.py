@@ -458,11 +458,11 @@ class Catalog(abc.ABC):
     async def undigested(
         self, *, after: tuple[int, str] = (0, ""), limit: int
     ) -> Sequence[Undigested]:
-        """Up to ``limit`` objects whose MD5 is to be computed, by bucket and key."""
+        """Up to ``limit`` objects whose ETag is to be computed, by bucket and key."""
 
     @abc.abstractmethod
     async def settle_digests(self, digested: Sequence[Digested]) -> None:
-        """Give objects their ETags, if they still have those bytes. Where the MD5 is the ETag they
+        """Give objects their ETags, if they still have those bytes. Where it is the one they
         had before others touched them, they have their checksum back as well."""
 
     @abc.abstractmethod

@@ -99,19 +99,23 @@ class Lying(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digested:
-    """The MD5 of bytes of that fingerprint; None if there is nothing to be digested any more."""
+    """The ETag of bytes of that fingerprint; None if there is nothing to be digested any more."""
 
     bucket_id: int
     key: str
     fingerprint: Fingerprint | None = None
-    md5: str | None = None
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undigested:
-    """An object whose ETag is provisional; ``version`` None if it is gone or has a real one."""
+    """An object whose ETag is provisional; ``version`` None if it is gone or has a real one.
+
+    ``was``: its ETag before the bytes were touched, if it had a real one.
+    """
 
     bucket_id: int
     key: str
     bucket: Bucket | None
     version: Version | None
+    was: str | None = None

@@ -1,8 +1,8 @@
-"""Computes the MD5 of bytes that others wrote, so that their objects have S3's ETag."""
+"""Computes the ETags of bytes that others wrote: S3's, or what the bucket has in their place."""
 
 import asyncio
-import hashlib
 import itertools
+import re
 
 import structlog
 
@@ -11,9 +11,12 @@ from backends.interface import Can
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.outside import Digested, Undigested
 from gateway.jobs.walking import Pace
+from gateway.s3.checksums import hasher_of
+from gateway.s3.etag import CRC, MD5, crc_of, etag_of_digest
 from gateway.service.context import Services
 
 _log = structlog.get_logger("s3front.digesting")
+_MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _POLL_S = 0.5
 _ROUNDS_AWAY = 20
 """Before a storage that failed is asked again."""
@@ -66,7 +69,8 @@ async def _digested(services: Services, each: Undigested, away: set[str]) -> Dig
     if abs(services.now_ns() - version.modified_ns) < _SETTLED_NS:
         return None
     pace = Pace()
-    digest = hashlib.md5(usedforsecurity=False)
+    made_of = _made_of(services, each)
+    digest = hasher_of(made_of)
     try:
         content = await storage.read(location.path, only_if=location.fingerprint)
         try:
@@ -88,5 +92,14 @@ async def _digested(services: Services, each: Undigested, away: set[str]) -> Dig
         bucket_id=each.bucket_id,
         key=each.key,
         fingerprint=location.fingerprint,
-        md5=digest.hexdigest(),
+        etag=etag_of_digest(made_of, digest.digest()),
     )
+
+
+def _made_of(services: Services, each: Undigested) -> str:
+    """What it was made of before, or it would never be found the same; else as of any new object."""
+    if each.was is not None and crc_of(each.was) is not None:
+        return CRC
+    if each.bucket is None or (each.was is not None and _MD5.fullmatch(each.was)):
+        return MD5
+    return services.etag_algorithm(each.bucket)

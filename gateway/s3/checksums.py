@@ -116,20 +116,19 @@ _COMBINE: Final[dict[str, Callable[[int, int, int], int]]] = {
 
 
 class Digests:
-    """MD5 and any further checksums of the same bytes, in one pass.
+    """Digests of the same bytes, in one pass.
 
     Not for two threads at once. After the first reading nothing may follow.
     """
 
-    __slots__ = ("_algorithms", "_hashers", "_md5", "_read", "size")
+    __slots__ = ("_algorithms", "_hashers", "_read", "size")
 
     size: int
     """Bytes so far."""
 
     def __init__(self, algorithms: Iterable[str] = ()) -> None:
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._algorithms = {name: _HASHERS[name]() for name in algorithms if name != "MD5"}
-        self._hashers: tuple[Hasher, ...] = (self._md5, *self._algorithms.values())
+        self._algorithms = {name: _HASHERS[name]() for name in algorithms}
+        self._hashers: tuple[Hasher, ...] = tuple(self._algorithms.values())
         self._read: dict[str, bytes] = {}
         self.size = 0
 
@@ -139,20 +138,8 @@ class Digests:
         for each in self._hashers:
             each.update(data)
 
-    @property
-    def md5(self) -> bytes:
-        """The MD5."""
-        return self._md5.digest()
-
-    @property
-    def md5_hex(self) -> str:
-        """The MD5 as S3 uses it for ETags."""
-        return self._md5.hexdigest()
-
     def digest(self, algorithm: str) -> bytes:
-        """The digest of an algorithm given at the start (or MD5). KeyError for others."""
-        if algorithm == "MD5":
-            return self._md5.digest()
+        """The digest of an algorithm given at the start. KeyError for others."""
         if algorithm not in self._read:
             self._read[algorithm] = self._algorithms[algorithm].digest()
         return self._read[algorithm]

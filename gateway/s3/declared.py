@@ -33,8 +33,9 @@ class Declared:
 
     @property
     def algorithms(self) -> tuple[str, ...]:
-        """What ``Digests`` must compute for ``check``; MD5 it always does."""
-        return () if self.algorithm is None else (self.algorithm,)
+        """What ``Digests`` must compute for ``check``."""
+        of_checksum = () if self.algorithm is None else (self.algorithm,)
+        return of_checksum if self.content_md5 is None else (*of_checksum, "MD5")
 
     def with_trailer(self, headers: Mapping[str, str]) -> "Declared":
         """The same, with the value the trailer brought. Lower-case names.
@@ -56,12 +57,14 @@ class Declared:
         trailer has not come."""
         if self.trailer is not None:
             raise S3Error("MalformedTrailerError")
-        if self.content_md5 is not None and not hmac.compare_digest(self.content_md5, digests.md5):
-            raise S3Error(
-                "BadDigest",
-                ExpectedDigest=encode(self.content_md5),
-                CalculatedDigest=encode(digests.md5),
-            )
+        if self.content_md5 is not None:
+            md5 = digests.digest("MD5")
+            if not hmac.compare_digest(self.content_md5, md5):
+                raise S3Error(
+                    "BadDigest",
+                    ExpectedDigest=encode(self.content_md5),
+                    CalculatedDigest=encode(md5),
+                )
         if self.algorithm is None or self.value is None:
             return
         expected = decode(self.algorithm, self.value)

@@ -38,6 +38,7 @@ from gateway.jobs.recovery import recover
 from gateway.jobs.roll import Roll
 from gateway.jobs.snapshots import SnapshotRules
 from gateway.observe.tally import Tally
+from gateway.s3.etag import CRC
 from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
 from gateway.server.directories import snapshot_folder
@@ -243,6 +244,7 @@ def _services(
         cache_control={
             bucket.name: bucket.cache_control for bucket in settings.buckets if bucket.cache_control
         },
+        etags={bucket.name: CRC for bucket in settings.buckets if bucket.etag == "crc64nvme"},
         verify_reads=settings.verify_reads,
         tally=_tally(settings),
     )

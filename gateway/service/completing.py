@@ -23,7 +23,7 @@ from gateway.catalog.records import (
 from gateway.payload import DEFAULT_ALGORITHM
 from gateway.s3.checksums import composite, full_object
 from gateway.s3.errors import S3Error
-from gateway.s3.etag import multipart_etag
+from gateway.s3.etag import etag_of_parts
 from gateway.s3.inputs.multipart import CompleteMultipartUpload
 from gateway.s3.results import CompleteMultipartUploadResult
 from gateway.s3.xml_in import CompletedPart
@@ -151,7 +151,7 @@ async def _complete(
     parts = _chosen(input.multipart_upload.parts, found, upload)
     _check_size(parts, context.services.bounds.object)
     checksum = _checksum(input, upload, parts)
-    etag = multipart_etag([part.etag for part in parts])
+    etag = etag_of_parts([(part.etag, part.size) for part in parts])
     facts = Facts(
         key=upload.key,
         size=sum(part.size for part in parts),

@@ -11,6 +11,7 @@ from gateway.catalog.records import Bucket
 from gateway.observe.tally import Tally
 from gateway.payload import Payload
 from gateway.s3.errors import S3Error
+from gateway.s3.etag import MD5
 from gateway.s3.message import Request
 from gateway.service.homing import Homing
 from gateway.service.removing import Remover
@@ -109,10 +110,16 @@ class Services:
     links: Links = field(default_factory=Links)
     cache_control: Mapping[str, str] = field(default_factory=dict)
     """Cache-Control of objects that have none, by bucket."""
+    etags: Mapping[str, str] = field(default_factory=dict)
+    """What new ETags are made of, by bucket; without an entry of MD5s."""
     verify_reads: bool = False
     """Whether bytes of whole objects are compared with their digests as they are sent."""
     tally: Tally = field(default_factory=Tally)
     """Counts what verification finds, and what others do to files."""
+
+    def etag_algorithm(self, bucket: Bucket) -> str:
+        """What the ETags of its new objects are made of, ``MD5`` or ``CRC``."""
+        return self.etags.get(bucket.name, MD5)
 
 
 class Context:

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from backends.errors import Damaged, NotFound
-from backends.interface import Can
+from backends.interface import Can, Content
 from gateway.catalog.errors import ConditionConflict
 from gateway.catalog.records import Bucket, Checksum, Condition, Part, Upload, Version
 from gateway.payload import DEFAULT_ALGORITHM, Hashing
+from gateway.s3.checksums import FULL_OBJECT, decode
 from gateway.s3.errors import S3Error
+from gateway.s3.etag import CRC, MD5, crc_etag, crc_of
 from gateway.s3.inputs.copying import CopyObject, UploadPartCopy
 from gateway.s3.metadata import stored_headers
 from gateway.s3.ranges import ByteRange, parse_copy_source_range
@@ -24,7 +26,7 @@ from gateway.service.unread import Unread
 from gateway.service.versions import require_current
 
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
-"""The ETag of bytes that were put in one piece."""
+"""The MD5 of bytes that were put in one piece, as an ETag."""
 _RESTATEMENTS = 100
 """Times a copy onto itself begins anew because of other writers; then it is a conflict (409)."""
 
@@ -149,7 +151,7 @@ async def _copy(
         _check_size(context, version.size)
 
     def is_read(version: Version, _: None) -> bool:
-        return not _is_known(input, version, bucket)
+        return not _is_known(context, input, version, bucket)
 
     async def copy(opened: Opened[None]) -> tuple[Arriving, Facts]:
         return await _copied(context, opened, bucket, input)
@@ -219,12 +221,17 @@ def _outlives(context: Context, version: Version) -> bool:
     return Can.OUTLIVE in context.storage(version.location.storage).can
 
 
-def _is_known(input: CopyObject, version: Version, bucket: Bucket) -> bool:
-    """Whether all that is to be known of the copy is known of bytes on the same storage."""
+def _is_known(context: Context, input: CopyObject, version: Version, bucket: Bucket) -> bool:
+    """Whether all that is to be known of the copy is known of bytes on the same storage.
+
+    An ETag made of a CRC is none where clients may compare it with an MD5.
+    """
     checksum = version.checksum
+    if context.services.etag_algorithm(bucket) == MD5 and crc_of(version.etag) is not None:
+        return False
     return (
         checksum is not None
-        and checksum.type == "FULL_OBJECT"
+        and checksum.type == FULL_OBJECT
         and input.checksum_algorithm in {None, checksum.algorithm}
         and version.location.storage == bucket.storage
     )
@@ -236,7 +243,7 @@ async def _copied(
     """Copy, in the storage if nothing new has to be known of the bytes, else through the hashes."""
     version = opened.version
     wanted = input.checksum_algorithm or _algorithm(version) or DEFAULT_ALGORITHM
-    known = _is_known(input, version, bucket)
+    known = _is_known(context, input, version, bucket)
     facts = _facts(
         context,
         input,
@@ -251,15 +258,13 @@ async def _copied(
         if known:
             await arriving.copy(opened.content)
             return arriving, facts
-        hashing = Hashing(context.payload.pool, (wanted,))
-        async for piece in opened.content.chunks():
-            await hashing.update(piece)
-            await arriving.write(piece)
+        hashing = Hashing(context.pool, wanted, etag=context.services.etag_algorithm(bucket))
+        await _through(hashing, opened.content, arriving)
     except BaseException:
         await arriving.discard()
         raise
-    facts.etag = hashing.md5
-    facts.checksum = Checksum(algorithm=wanted, type="FULL_OBJECT", value=hashing.checksum(wanted))
+    facts.etag = hashing.etag
+    facts.checksum = Checksum(algorithm=wanted, type=FULL_OBJECT, value=hashing.checksum(wanted))
     return arriving, facts
 
 
@@ -288,15 +293,23 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
         return span
 
     algorithm = upload.checksum_algorithm or DEFAULT_ALGORITHM
+    made_of = context.services.etag_algorithm(bucket)
     publisher = publisher_of(context.storage(upload.storage))
 
     def is_read(version: Version, span: ByteRange) -> bool:
-        return not _is_known_part(upload, version, span, algorithm)
+        return _known_part(upload, version, span, algorithm, made_of) is None
 
     async def copy(opened: Opened[ByteRange]) -> Part:
         size = opened.chosen.length
         async with publisher.part(context, bucket, upload, input.part_number, size) as writer:
-            etag, checksum = await _copy_part(context, opened, writer.arriving, upload, algorithm)
+            known = _known_part(upload, opened.version, opened.chosen, algorithm, made_of)
+            if known is not None:
+                await writer.arriving.copy(opened.content)
+                etag, checksum = known
+            else:
+                hashing = Hashing(context.pool, algorithm, etag=made_of)
+                await _through(hashing, opened.content, writer.arriving)
+                etag, checksum = hashing.etag, hashing.checksum(algorithm)
             return await writer.record(etag=etag, checksum=checksum)
 
     part = await _of_opened(
@@ -317,33 +330,39 @@ async def upload_part_copy(context: Context, input: UploadPartCopy) -> UploadPar
     )
 
 
-async def _copy_part(
-    context: Context, opened: Opened[ByteRange], arriving: Arriving, upload: Upload, algorithm: str
-) -> tuple[str, str]:
-    """ETag and checksum of a part that is copied: in the storage if both are known; else through the
-    hashes."""
-    version, content = opened.version, opened.content
-    if version.checksum is not None and _is_known_part(upload, version, opened.chosen, algorithm):
-        await arriving.copy(content)
-        return version.etag, version.checksum.value
-    hashing = Hashing(context.pool, (algorithm,))
+async def _through(hashing: Hashing, content: Content, arriving: Arriving) -> None:
     async for piece in content.chunks():
         await hashing.update(piece)
         await arriving.write(piece)
-    return hashing.md5, hashing.checksum(algorithm)
 
 
-def _is_known_part(upload: Upload, version: Version, span: ByteRange, algorithm: str) -> bool:
-    """Whether ETag and checksum of the part are known, as they are of a whole object that was put in one
-    piece, and it is on the same storage."""
+def _known_part(
+    upload: Upload, version: Version, span: ByteRange, algorithm: str, made_of: str
+) -> tuple[str, str] | None:
+    """ETag and checksum of the part if they are known without reading: it is a whole object on the same
+    storage that has them."""
+    etag, checksum = _etag_of_whole(version, made_of), version.checksum
+    if (
+        version.location.storage != upload.storage
+        or span != whole(version)
+        or etag is None
+        or checksum is None
+        or (checksum.algorithm, checksum.type) != (algorithm, FULL_OBJECT)
+    ):
+        return None
+    return etag, checksum.value
+
+
+def _etag_of_whole(version: Version, made_of: str) -> str | None:
+    """What its ETag is, or would be, if it came in one piece; None if that is not known."""
+    if made_of == MD5:
+        return version.etag if _MD5.fullmatch(version.etag) else None
     checksum = version.checksum
-    return (
-        version.location.storage == upload.storage
-        and span == whole(version)
-        and _MD5.fullmatch(version.etag) is not None
-        and checksum is not None
-        and (checksum.algorithm, checksum.type) == (algorithm, "FULL_OBJECT")
-    )
+    if checksum is not None and (checksum.algorithm, checksum.type) == (CRC, FULL_OBJECT):
+        crc = decode(CRC, checksum.value)
+    else:
+        crc = crc_of(version.etag)
+    return None if crc is None else crc_etag(crc)
 
 
 def _check_size(context: Context, size: int) -> None:

@@ -67,11 +67,15 @@ async def upload_part(context: Context, input: UploadPart) -> results.UploadPart
     upload = await catalog.upload(bucket, input.key, input.upload_id)
     payload = context.payload
     size = payload.require_length(context.services.bounds.put)
-    payload.declare_part(upload.checksum_algorithm, upload.checksum_type)
+    payload.declare_part(
+        upload.checksum_algorithm,
+        upload.checksum_type,
+        etag=context.services.etag_algorithm(bucket),
+    )
     publisher = publisher_of(context.storage(upload.storage))
     async with publisher.part(context, bucket, upload, input.part_number, size) as writer:
         await payload.send(writer.arriving.take)
-        part = await writer.record(etag=payload.md5, checksum=payload.checksum)
+        part = await writer.record(etag=payload.etag, checksum=payload.checksum)
     return results.UploadPartResult(e_tag=part.etag, checksums=payload.shown_checksums)
 
 

@@ -50,7 +50,7 @@ async def put_object(context: Context, input: PutObject) -> PutObjectResult:
     condition = write_condition(input.if_match, input.if_none_match)
     payload = context.payload
     length = payload.require_length(context.services.bounds.put)
-    payload.declare()
+    payload.declare(etag=context.services.etag_algorithm(bucket))
     await refuse_early(context, bucket, input.key, condition)
     facts = Facts(
         key=input.key,
@@ -68,7 +68,7 @@ async def put_object(context: Context, input: PutObject) -> PutObjectResult:
         await arriving.discard()
         raise
     facts.size = payload.size
-    facts.etag = payload.md5
+    facts.etag = payload.etag
     facts.checksum = Checksum(algorithm=payload.algorithm, type=FULL_OBJECT, value=payload.checksum)
     version = await publisher.publish(context, bucket, arriving, facts, only_if=condition)
     return PutObjectResult(

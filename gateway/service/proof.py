@@ -5,8 +5,9 @@ row states the cheapest that proves every byte is taken, in this order:
 
 1. the checksum of the whole object (FULL_OBJECT);
 2. the checksums of its parts (COMPOSITE), and theirs;
-3. the MD5 that a plain ETag is;
-4. the MD5 of the parts' MD5s that an ETag with ``-N`` is, if the sizes of the N parts are known.
+3. the CRC-64/NVME that an ETag is made of;
+4. the MD5 that a plain ETag is;
+5. the MD5 of the parts' MD5s that an ETag with ``-N`` is, if the sizes of the N parts are known.
 
 ``thorough`` takes all of them. A row that states none of these (an ETag with a dash and no parts: it
 is provisional, or was copied) proves its size only.
@@ -27,9 +28,8 @@ from gateway.s3.checksums import (
     encode,
     hasher_of,
 )
-from gateway.s3.etag import multipart_etag
+from gateway.s3.etag import CRC, MD5, crc_etag, crc_of, etag_of_digest, multipart_etag
 
-_MD5: Final = "MD5"
 _PLAIN: Final = re.compile("[0-9a-f]{32}", re.ASCII)
 _OF_PARTS: Final = re.compile("[0-9a-f]{32}-([1-9][0-9]{0,4})", re.ASCII)
 
@@ -83,7 +83,7 @@ class Proof:
         found = {name: hasher.digest() for name, hasher in self._whole.items()}
         for one in self._of_whole:
             digest = found[one.algorithm]
-            told = digest.hex() if one.fact == "etag" else encode(digest)
+            told = etag_of_digest(one.algorithm, digest) if one.fact == "etag" else encode(digest)
             if told != one.value:
                 return _differs(one.fact, one.algorithm, one.value, told)
         return None if self._parts is None else self._parts.verdict()
@@ -112,11 +112,13 @@ def _stated(version: Version) -> list[_Statement]:
                     of_parts=of_parts,
                 )
             )
-    count = _OF_PARTS.fullmatch(version.etag)
-    if _PLAIN.fullmatch(version.etag):
-        stated.append(_Statement(fact="etag", algorithm=_MD5, value=version.etag))
+    count, crc = _OF_PARTS.fullmatch(version.etag), crc_of(version.etag)
+    if crc is not None:
+        stated.append(_Statement(fact="etag", algorithm=CRC, value=crc_etag(crc)))
+    elif _PLAIN.fullmatch(version.etag):
+        stated.append(_Statement(fact="etag", algorithm=MD5, value=version.etag))
     elif count is not None and parts and int(count[1]) == len(parts):
-        stated.append(_Statement(fact="etag", algorithm=_MD5, value=version.etag, of_parts=True))
+        stated.append(_Statement(fact="etag", algorithm=MD5, value=version.etag, of_parts=True))
     known = checksum is not None and checksum.algorithm in DIGEST_SIZES
     if checksum is not None and known and parts and checksum.type == FULL_OBJECT:
         # Those of the parts say nothing that the whole does not, but they are told to clients too.
@@ -182,8 +184,8 @@ class _Parts:
             told = composite(checksum.algorithm, [encode(digest) for digest in found])
             if found and told != checksum.value:
                 return _differs("checksum", checksum.algorithm, checksum.value, told)
-        if _OF_PARTS.fullmatch(version.etag) and _MD5 in self._digests:
-            told = multipart_etag(digest.hex() for digest in self._digests[_MD5])
+        if _OF_PARTS.fullmatch(version.etag) and MD5 in self._digests:
+            told = multipart_etag(digest.hex() for digest in self._digests[MD5])
             if told != version.etag:
                 return _differs("etag", "MD5 of the parts' MD5s", version.etag, told)
         return None

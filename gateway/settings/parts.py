@@ -99,6 +99,12 @@ class BucketSettings(BaseModel):
         default=None, description="Cache-Control of its objects that were stored without one."
     )
 
+    etag: Literal["md5", "crc64nvme"] = Field(
+        default="md5",
+        description="What the ETags of new objects are made of; `crc64nvme` costs a fraction, for "
+        "clients that do not compare them with MD5s.",
+    )
+
     @field_validator("cache_control")
     @classmethod
     def _sendable(cls, value: str | None) -> str | None:

@@ -417,7 +417,7 @@ async def test_bytes_of_others_wait_for_their_digest(
         bucket_id=bucket.id,
         key="key",
         fingerprint=Fingerprint(size=5, stamp="older"),
-        md5="1" * 32,
+        etag="1" * 32,
     )
     await catalog.settle_digests([stale])
     assert await waiting(catalog) == ["key"]
@@ -439,10 +439,11 @@ async def test_bytes_that_turn_out_the_same_have_their_checksum_back(
     # Touched once more: it is still compared with what it was at first.
     found = [dropped(shelf, bucket, key, "again") for key in ("same", "other")]
     await adopt(catalog, bucket, *found)
+    assert [one.was for one in await catalog.undigested(limit=100)] == ["1" * 32] * 2
     await catalog.settle_digests(
         [
-            Digested(bucket_id=bucket.id, key=one.key, fingerprint=one.fingerprint, md5=md5)
-            for one, md5 in zip(found, ("1" * 32, "2" * 32), strict=True)
+            Digested(bucket_id=bucket.id, key=one.key, fingerprint=one.fingerprint, etag=etag)
+            for one, etag in zip(found, ("1" * 32, "2" * 32), strict=True)
         ]
     )
     for key, etag, checksum in (("same", "1" * 32, CHECKSUM), ("other", "2" * 32, None)):

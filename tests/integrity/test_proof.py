@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from backends.interface import Fingerprint
 from gateway.catalog.records import Checksum, Location, PartFact, Version
-from gateway.s3.checksums import DIGEST_SIZES, checksum_of, composite, full_object
-from gateway.s3.etag import multipart_etag
+from gateway.s3.checksums import DIGEST_SIZES, checksum_of, composite, decode, full_object
+from gateway.s3.etag import crc_etag, multipart_etag
 from gateway.service.proof import Proof
 
 ALGORITHMS = sorted(DIGEST_SIZES)
@@ -45,17 +45,23 @@ def version(
     )
 
 
-def whole(data: bytes, algorithm: str | None) -> Version:
+def crc(data: bytes, parts: int = 1) -> str:
+    return crc_etag(decode("CRC64NVME", checksum_of("CRC64NVME", data)) or b"", parts)
+
+
+def whole(data: bytes, algorithm: str | None, *, of_crc: bool = False) -> Version:
     """As PutObject keeps it."""
     checksum = None
     if algorithm is not None:
         checksum = Checksum(
             algorithm=algorithm, type="FULL_OBJECT", value=checksum_of(algorithm, data)
         )
-    return version(data, etag=md5(data), checksum=checksum)
+    return version(data, etag=crc(data) if of_crc else md5(data), checksum=checksum)
 
 
-def in_parts(pieces: list[bytes], algorithm: str | None, kind: str) -> Version:
+def in_parts(
+    pieces: list[bytes], algorithm: str | None, kind: str, *, of_crc: bool = False
+) -> Version:
     """As CompleteMultipartUpload keeps it."""
     values = [None if algorithm is None else checksum_of(algorithm, piece) for piece in pieces]
     parts = tuple(
@@ -71,19 +77,23 @@ def in_parts(pieces: list[bytes], algorithm: str | None, kind: str) -> Version:
         value = full_object(algorithm, zip(known, sizes, strict=True))
         checksum = Checksum(algorithm=algorithm, type=kind, value=value)
     etag = multipart_etag(md5(piece) for piece in pieces)
+    if of_crc:
+        etag = crc(b"".join(pieces), len(pieces))
     return version(b"".join(pieces), etag=etag, checksum=checksum, parts=parts)
 
 
 @st.composite
 def stored(draw: st.DrawFn) -> tuple[Version, bytes]:
     """A row as the server writes them, and its bytes."""
+    of_crc = draw(st.booleans())
     if draw(st.booleans()):
         data = draw(st.binary(max_size=300))
-        return whole(data, draw(st.sampled_from([None, *ALGORITHMS]))), data
+        return whole(data, draw(st.sampled_from([None, *ALGORITHMS])), of_crc=of_crc), data
     pieces = draw(st.lists(st.binary(max_size=60), min_size=1, max_size=6))
     kind = draw(st.sampled_from(["COMPOSITE", "FULL_OBJECT"]))
     known = ALGORITHMS if kind == "COMPOSITE" else list(COMBINED)
-    return in_parts(pieces, draw(st.sampled_from([None, *known])), kind), b"".join(pieces)
+    algorithm = draw(st.sampled_from([None, *known]))
+    return in_parts(pieces, algorithm, kind, of_crc=of_crc), b"".join(pieces)
 
 
 def proved(of: Version, data: bytes, cuts: list[int], *, thorough: bool) -> bool:

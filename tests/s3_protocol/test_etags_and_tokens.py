@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.s3.checksums import checksum_of, decode
 from gateway.s3.errors import S3Error
-from gateway.s3.etag import multipart_etag, quote, unquote
+from gateway.s3.etag import (
+    CRC,
+    MD5,
+    crc_of,
+    etag_of_digest,
+    etag_of_parts,
+    multipart_etag,
+    quote,
+    unquote,
+)
 from gateway.s3.listing_tokens import after_of, token_of
 
 _KEY = st.text(st.characters(codec="utf-8"), max_size=300)
@@ -27,6 +37,35 @@ def test_a_multipart_etag_is_as_amazon_computes_it() -> None:
 def test_what_is_no_part_etag_is_refused(etag: str) -> None:
     with pytest.raises(ValueError, match="not the ETag"):
         multipart_etag([etag])
+
+
+def _etag(made_of: str, data: bytes) -> str:
+    return etag_of_digest(made_of, decode(made_of, checksum_of(made_of, data)) or b"")
+
+
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=6))
+def test_parts_of_either_kind_make_one_of_that_kind(parts: list[bytes]) -> None:
+    md5s = [_etag(MD5, part) for part in parts]
+    assert etag_of_parts([(etag, 1) for etag in md5s]) == multipart_etag(md5s)
+    crcs = etag_of_parts([(_etag(CRC, part), len(part)) for part in parts])
+    assert crc_of(crcs) == decode(CRC, checksum_of(CRC, b"".join(parts)))
+    assert crcs.endswith(f"-{len(parts)}")
+
+
+def test_parts_of_both_kinds_make_one_that_tells_nothing() -> None:
+    crc, md5 = _etag(CRC, b"one"), _etag(MD5, b"two")
+    mixed = etag_of_parts([(crc, 3), (md5, 3)])
+    assert len(mixed) == 42
+    assert mixed.endswith("-2")
+    assert crc_of(mixed) is None
+    assert mixed != etag_of_parts([(md5, 3), (crc, 3)])
+
+
+@pytest.mark.parametrize(
+    "etag", ["", "0" * 16, "0" * 32, f"{'0' * 32}-1", f"{'0' * 16}-0", f"{'0' * 15}g-1"]
+)
+def test_what_is_made_of_no_crc(etag: str) -> None:
+    assert crc_of(etag) is None
 
 
 @given(st.text(st.characters(exclude_characters='"')))

@@ -17,7 +17,7 @@ from gateway.catalog.sqlite.ledger import Transaction
 _OF_KEY = "WHERE bucket_id = ? AND key = ?"
 _COLUMNS = ", ".join(f"o.{name}" for name in VERSION_COLUMNS.split(", "))
 _PAGE = (
-    f"SELECT u.bucket_id, u.key, {buckets.COLUMNS}, {_COLUMNS} FROM undigested u "  # noqa: S608
+    f"SELECT u.bucket_id, u.key, u.etag, {buckets.COLUMNS}, {_COLUMNS} FROM undigested u "  # noqa: S608
     "LEFT JOIN objects o ON o.bucket_id = u.bucket_id AND o.key = u.key "
     "LEFT JOIN buckets b ON b.id = u.bucket_id "
     "WHERE (u.bucket_id, u.key) > (?, ?) ORDER BY u.bucket_id, u.key LIMIT ?"
@@ -28,19 +28,19 @@ _OF_BUCKET = len(buckets.COLUMNS.split(", "))
 def page(reader: Connection, after: tuple[int, str], limit: int) -> list[Undigested]:
     """As ``Catalog.undigested``. Raises apsw.Error."""
     found = []
-    for id, raw, *rest in reader.execute(_PAGE, (after[0], after[1].encode(), limit)):
+    for id, raw, was, *rest in reader.execute(_PAGE, (after[0], after[1].encode(), limit)):
         key = raw.decode()
         of_bucket, row = tuple(rest[:_OF_BUCKET]), tuple(rest[_OF_BUCKET:])
         bucket = None if of_bucket[0] is None else buckets.bucket_of(of_bucket)
         version = None
         if bucket is not None and row[0] is not None and row[1].endswith(UNDIGESTED):
             version = version_of(bucket.name, key, row)
-        found.append(Undigested(bucket_id=id, key=key, bucket=bucket, version=version))
+        found.append(Undigested(bucket_id=id, key=key, bucket=bucket, version=version, was=was))
     return found
 
 
 def enqueue(transaction: Transaction, bucket_id: int, key: bytes, old: Version | None) -> None:
-    """Have the MD5 of an object's bytes computed; ``old`` is what it was before.
+    """Have the ETag of an object's bytes computed; ``old`` is what it was before.
 
     Touched again before that, it is still compared with what it was at first.
     """
@@ -74,23 +74,23 @@ def settle(transaction: Transaction, digested: tuple[Digested, ...]) -> None:
             size = row[0] if row[FINGERPRINT_SIZE] is None else row[FINGERPRINT_SIZE]
             fingerprint = one.fingerprint
             if (
-                one.md5 is None
+                one.etag is None
                 or fingerprint is None
                 or (size, row[STAMP]) != (fingerprint.size, fingerprint.stamp)
             ):
                 continue
-            _settle(transaction, at, one.md5)
+            _settle(transaction, at, one.etag)
         transaction.execute(f"DELETE FROM undigested {_OF_KEY}", at)  # noqa: S608 - a constant
 
 
-def _settle(transaction: Transaction, at: tuple[int, bytes], md5: str) -> None:
-    transaction.execute(f"UPDATE objects SET etag = ? {_OF_KEY}", (md5, *at))  # noqa: S608
+def _settle(transaction: Transaction, at: tuple[int, bytes], etag: str) -> None:
+    transaction.execute(f"UPDATE objects SET etag = ? {_OF_KEY}", (etag, *at))  # noqa: S608
     before = transaction.row(
         "SELECT etag, checksum_algorithm, checksum_type, checksum_value "  # noqa: S608
         f"FROM undigested {_OF_KEY}",
         at,
     )
-    if before is None or before[0] != md5:
+    if before is None or before[0] != etag:
         return
     checksum = checksum_of(*before[1:])
     if checksum is not None:
