@@ -144,6 +144,9 @@ BACKENDS: Mapping[str, Backend] = {
     "webdav": Backend(
         make=_webdav,
         needs=("endpoint",),
-        may=("username", "password", "token", "prefix", "url", "link_mode", "allow_private"),
+        may=(
+            *("username", "password", "token", "prefix", "url", "link_mode", "allow_private"),
+            "chunk_size",
+        ),
     ),
 }

@@ -10,6 +10,8 @@ from backends.interface import Content, Fingerprint, Storage, Stored
 from backends.layers.around import Around, AroundContent
 
 _T = TypeVar("_T")
+COPIED_A_SECOND = 16 * 1024 * 1024
+"""Bytes that a storage moves or puts together in a second at least."""
 _LONG = frozenset({"copy", "move", "copy_part", "complete_parts"})
 
 
@@ -17,7 +19,8 @@ class Timing(Around):
     """Unavailable after ``seconds`` in which the storage got no further.
 
     While a body is waited for, the time stands still: a slow client is not the storage's fault. What a
-    storage is to copy, move or put together by itself may take ``long_seconds``.
+    storage is to copy, move or put together by itself may take ``long_seconds``. Once it has all of a
+    large body it may have to do that, too, and is given longer by its size.
     """
 
     def __init__(
@@ -52,10 +55,11 @@ class Timing(Around):
         headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
+        last_s = min(self._seconds + (size or 0) / COPIED_A_SECOND, self._long_seconds)
         async with _clock(self._seconds) as clock:
             return await self.inner.write(
                 path,
-                _stopping(body, clock, self._seconds),
+                _stopping(body, clock, self._seconds, last_s),
                 size=size,
                 description=description,
                 headers=headers,
@@ -75,7 +79,11 @@ class Timing(Around):
     ) -> str:
         async with _clock(self._seconds) as clock:
             return await self.inner.write_part(
-                path, upload, number, _stopping(body, clock, self._seconds), size=size
+                path,
+                upload,
+                number,
+                _stopping(body, clock, self._seconds, self._seconds),
+                size=size,
             )
 
 
@@ -108,14 +116,14 @@ async def _clock(seconds: float) -> AsyncIterator[asyncio.Timeout]:
 
 
 async def _stopping(
-    body: AsyncIterator[bytes], clock: asyncio.Timeout, seconds: float
+    body: AsyncIterator[bytes], clock: asyncio.Timeout, seconds: float, last_s: float
 ) -> AsyncIterator[bytes]:
-    """``body``; while it is waited for, the time stands still."""
+    """``body``; while it is waited for, the time stands still. ``last_s``: for what follows its end."""
     loop = asyncio.get_running_loop()
     while True:
         clock.reschedule(None)
         piece = await anext(body, None)
-        clock.reschedule(loop.time() + seconds)
+        clock.reschedule(loop.time() + (last_s if piece is None else seconds))
         if piece is None:
             return
         yield piece

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from backends.errors import NameRefused, Unavailable
+from backends.errors import NameRefused, StorageError, Unavailable
 from backends.http.client import Answer, Client
 from backends.webdav.authorizing import Authorizer
 from backends.webdav.dialect import Destination
@@ -114,21 +114,37 @@ class Dav:
         if answer.status not in _DONE and answer.status not in takes:
             raise refusal(self.where, f"{method} {path!r}", answer.status, answer.headers)
 
-    async def put(self, path: str, body: AsyncIterator[bytes], *, size: int) -> None:
-        """Store a body that can be read once. What it raises is raised."""
+    async def put(
+        self,
+        path: str,
+        body: AsyncIterator[bytes],
+        *,
+        size: int,
+        headers: Mapping[str, str] | None = None,
+        meaning: Mapping[int, StorageError] | None = None,
+    ) -> None:
+        """Store a body that can be read once. What it raises is raised.
+
+        ``meaning``: the errors of statuses that mean more here than elsewhere.
+        """
         if not self._authorizer.certain():
             # Whoever is asked for a password after the body has gone has nothing left to send.
             await (await self.propfind("", 0, folder=True)).excerpt()
         target = self._target(path)
         answer = await self._client.send(
-            "PUT", target, self._authorization("PUT", target), body=body, size=size
+            "PUT",
+            target,
+            {**(headers or {}), **self._authorization("PUT", target)},
+            body=body,
+            size=size,
         )
         await answer.excerpt()
         if answer.status == 401:
             self._authorizer.refused(answer.all("WWW-Authenticate"))
             raise Unavailable(f"{self.where}: asked for the password again in the midst of a body")
         if answer.status not in _DONE:
-            raise refusal(self.where, f"PUT {path!r}", answer.status, answer.headers)
+            meant = (meaning or {}).get(answer.status)
+            raise meant or refusal(self.where, f"PUT {path!r}", answer.status, answer.headers)
         self._authorizer.accepted()
 
     async def transfer(self, method: str, source: str, path: str, *, replace: bool) -> int:
@@ -136,7 +152,7 @@ class Dav:
         if source == path:
             # Some servers empty the file.
             raise ValueError(f"{method} of {path!r} onto itself")
-        headers = {"Destination": self._named(path), "Overwrite": "T" if replace else "F"}
+        headers = {"Destination": self.named(path), "Overwrite": "T" if replace else "F"}
         return await self.ask(method, source, headers, answer_s=LONG_S)
 
     async def look(self, path: str, *, kept: Sequence[str] = ()) -> Resource | None:
@@ -196,6 +212,22 @@ class Dav:
         headers = {**_XML, "Depth": str(depth)}
         return await self.send("PROPFIND", path, headers, body=_question(kept), folder=folder)
 
+    def own(self, path: str) -> str:
+        """The encoded path of ``path``, from the root of the server."""
+        return f"{self._client.origin.path}{self._target(path)}"
+
+    def named(self, path: str) -> str:
+        """``path`` as the server wants it named in a Destination."""
+        origin = self._client.origin
+        match self.destination:
+            case Destination.URL:
+                return f"{origin.scheme}://{origin.authority}{self.own(path)}"
+            case Destination.PATH:
+                return self.own(path)
+            case Destination.OTHER_SCHEME:
+                scheme = "http" if origin.scheme == "https" else "https"
+                return f"{scheme}://{origin.authority}{self.own(path)}"
+
     async def _found_out(self, path: str, kept: Sequence[str]) -> Resource | _Unseen:
         # rclone and WsgiDAV look twice, and stumble when a file is replaced in between.
         for _ in range(_TRIES - 1):
@@ -214,7 +246,7 @@ class Dav:
         finally:
             await answer.excerpt()
         onward = decoded(answer.headers.get("Location", ""))
-        if not folder and answer.status in _ONWARD and onward == decoded(f"{self._own(path)}/"):
+        if not folder and answer.status in _ONWARD and onward == decoded(f"{self.own(path)}/"):
             return await self._seen(path, (), folder=True)
         return _Unseen(answer.status, answer.headers)
 
@@ -243,20 +275,6 @@ class Dav:
     def _target(self, path: str, *, folder: bool = False) -> str:
         whole = "/".join(part for part in (self.prefix, path) if part)
         return f"/{encoded(whole)}{'/' if folder and whole else ''}"
-
-    def _own(self, path: str) -> str:
-        return f"{self._client.origin.path}{self._target(path)}"
-
-    def _named(self, path: str) -> str:
-        origin = self._client.origin
-        match self.destination:
-            case Destination.URL:
-                return f"{origin.scheme}://{origin.authority}{self._own(path)}"
-            case Destination.PATH:
-                return self._own(path)
-            case Destination.OTHER_SCHEME:
-                scheme = "http" if origin.scheme == "https" else "https"
-                return f"{scheme}://{origin.authority}{self._own(path)}"
 
     def _authorization(self, method: str, target: str) -> dict[str, str]:
         header = self._authorizer.header(method, f"{self._client.origin.path}{target}")

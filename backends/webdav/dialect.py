@@ -52,6 +52,16 @@ class Validator(Enum):
     MODIFIED = "the time of modification"
 
 
+class Chunks(Enum):
+    """What can be uploaded in chunks, as Nextcloud takes them."""
+
+    NONE = "nothing"
+    ALL = "large files"
+    """Every chunk that was sent becomes part of the file."""
+    CHOSEN = "large files and parts"
+    """A chunk can be dropped or replaced by itself, and is told from the one it replaces."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """What one server can and cannot do. ``str`` tells it to people."""
@@ -87,6 +97,9 @@ class Dialect:
     """White space or a dot at either end of a name is lost."""
     longest: int = LENGTHS[0]
     """Bytes of a name, of LENGTHS."""
+    chunks: Chunks = Chunks.NONE
+    chunk_times: bool = False
+    """A chunk has the time that it is sent with."""
 
     def holds(self, segment: str) -> bool:
         """Whether a name, legal otherwise, is kept and listed as it is."""
@@ -121,6 +134,8 @@ class Dialect:
         said = [f"  {'yes' if does else 'no '} {what}" for what, does in lines.items()]
         said.append(f"  a file's state is {self.validator.value}")
         said.append(f"  targets are named by {self.destination.value}")
+        if self.chunks is not Chunks.NONE:
+            said.append(f"  takes {self.chunks.value} in chunks")
         if self.lost:
             said.append(f"  names cannot be {' '.join(map(repr, sorted(self.lost)))}")
         if cannot:

@@ -4,17 +4,20 @@ import asyncio
 import base64
 import secrets
 import unicodedata
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from backends.errors import Denied, NameRefused, StorageError, Unavailable, Unsupported
 from backends.interface import RESERVED
 from backends.webdav.asking import Dav
+from backends.webdav.chunking import Uploads
 from backends.webdav.describing import DESCRIPTION, MAX_PROPERTY
 from backends.webdav.dialect import (
     LENGTHS,
     ODD,
     SPECIAL,
+    Chunks,
     Destination,
     Dialect,
     Kind,
@@ -24,6 +27,7 @@ from backends.webdav.dialect import (
 from backends.webdav.folders import Folders
 from backends.webdav.hrefs import decoded
 from backends.webdav.multistatus import Resource
+from backends.webdav.publishing import Incoming
 from backends.webdav.states import STAMP
 
 PROBE = f"{RESERVED}/probe-"
@@ -39,8 +43,10 @@ _LONG = base64.b64encode(bytes(range(256)) * (2 * MAX_PROPERTY // 256)).decode()
 ]
 
 
-async def probe(dav: Dav, folders: Folders) -> Dialect:
+async def probe(dav: Dav, folders: Folders, uploads: Uploads | None = None) -> Dialect:
     """The dialect of a server, with ``dav.destination`` set as it wants it.
+
+    ``uploads``: where it would take chunks, if it is one that may.
 
     Denied, Unavailable, or Unsupported with what is missing: no server is used that cannot list, or
     has no MOVE.
@@ -49,7 +55,7 @@ async def probe(dav: Dav, folders: Folders) -> Dialect:
     place = f"{PROBE}{secrets.token_hex(8)}"
     await folders.make(place)
     try:
-        return await _Probe(dav, place, kind).dialect()
+        return await _Probe(dav, place, kind, uploads).dialect()
     finally:
         folders.forget_for(f"{place}/x")
         with suppress(StorageError):
@@ -74,10 +80,11 @@ class _Names:
 
 
 class _Probe:
-    def __init__(self, dav: Dav, place: str, kind: Kind) -> None:
+    def __init__(self, dav: Dav, place: str, kind: Kind, uploads: Uploads | None) -> None:
         self._dav = dav
         self._place = place
         self._kind = kind
+        self._uploads = uploads
 
     async def dialect(self) -> Dialect:
         base = await self._base()
@@ -94,6 +101,7 @@ class _Probe:
         here = "c" if await self._has("c") else "m/b"
         names = await self._names()
         hides_dots = await self._hides(".g")
+        chunks = await self._chunks()
         return Dialect(
             kind=self._kind,
             base=base,
@@ -113,6 +121,8 @@ class _Probe:
             lost=await self._lost(dots=not hides_dots),
             strips=names.strips,
             longest=await self._longest(),
+            chunks=chunks,
+            chunk_times=chunks is Chunks.CHOSEN and self._keeps_times(),
         )
 
     def _at(self, name: str) -> str:
@@ -213,6 +223,40 @@ class _Probe:
         headers = {"If-Match": '"no-such-etag"', "Connection": "close"}
         return await self._dav.ask("GET", self._at(name), headers) == 412
 
+    async def _chunks(self) -> Chunks:
+        if self._uploads is None:
+            return Chunks.NONE
+        # Whatever is refused here, files can still be written whole.
+        with suppress(StorageError):
+            if await self._chooses(self._uploads, self._at("u"), self._at("u-joined")):
+                return Chunks.CHOSEN
+        with suppress(StorageError):
+            if await self._joins(self._uploads, self._at("v")):
+                return Chunks.ALL
+        return Chunks.NONE
+
+    def _keeps_times(self) -> bool:
+        return self._uploads is not None and self._uploads.keeps_times
+
+    async def _joins(self, uploads: Uploads, to: str) -> bool:
+        async with _begun(uploads, to) as upload:
+            await uploads.put(upload, 1, _body(_ONE), size=len(_ONE), to=to, total=len(_ONE))
+            await uploads.assemble(upload, Incoming(to), len(_ONE))
+            return await self._holds(to.rpartition("/")[2], _ONE)
+
+    async def _chooses(self, uploads: Uploads, to: str, joined: str) -> bool:
+        """Whether one of two chunks can be replaced, told from what it was, and left alone."""
+        async with _begun(uploads, to) as upload:
+            await uploads.put(upload, 1, _body(_ONE), size=len(_ONE), to=to)
+            if not await uploads.tells_chunks_apart(upload, 2, to):
+                return False
+            tag = await uploads.put_part(upload, 2, _body(_TWO), size=len(_TWO), to=to)
+            await uploads.drop(upload, 1)
+            if await uploads.listed(upload) != {2: tag}:
+                return False
+            await uploads.assemble(upload, Incoming(joined), len(_TWO))
+            return await self._holds(joined.rpartition("/")[2], _TWO)
+
     async def _spares_folders(self, name: str) -> bool:
         await self._dav.must("MKCOL", self._at(name), folder=True)
         await self._put(f"{name}/x", _ONE)
@@ -273,6 +317,21 @@ class _Probe:
                 raise Unavailable(f"{self._dav.where}: lists a name that was not written")
             names.add(path.removesuffix("/").rpartition("/")[2])
         return names
+
+
+@asynccontextmanager
+async def _begun(uploads: Uploads, to: str) -> AsyncIterator[str]:
+    upload = uploads.new_id(to)
+    await uploads.begin(upload, to)
+    try:
+        yield upload
+    finally:
+        with suppress(StorageError):
+            await asyncio.shield(uploads.remove(upload))
+
+
+async def _body(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def _validator(before: Resource, after: Resource) -> tuple[Validator, bool]:

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.errors import (
     Exists,
@@ -14,6 +14,7 @@ from backends.errors import (
     Unavailable,
 )
 from backends.interface import RESERVED, Stored
+from backends.webdav.afterwards import Afterwards
 from backends.webdav.asking import Dav
 from backends.webdav.describing import Descriptions
 from backends.webdav.dialect import Dialect
@@ -64,6 +65,7 @@ class Publisher:
         folders: Folders,
         descriptions: Descriptions,
         locks: Locks,
+        afterwards: Afterwards,
         pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
         self._dav = dav
@@ -71,8 +73,8 @@ class Publisher:
         self._folders = folders
         self._descriptions = descriptions
         self._locks = locks
+        self._afterwards = afterwards
         self._pauses_s = pauses_s
-        self._removing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def incoming(self) -> AsyncIterator[Incoming]:
@@ -82,15 +84,22 @@ class Publisher:
             yield begun
         finally:
             if not begun.left:
-                # Whoever was cancelled does not wait for it.
-                task = asyncio.create_task(self._remove(begun.path))
-                self._removing.add(task)
-                task.add_done_callback(self._removing.discard)
+                self._afterwards.do(self.remove(begun))
 
-    async def aclose(self) -> None:
-        """Wait for what is being removed."""
-        if self._removing:
-            await asyncio.wait(self._removing)
+    async def arrived(self, incoming: Incoming, size: int) -> State:
+        """The state of what lies there. Unavailable unless all of it does."""
+        found = await self._dav.look(incoming.path, kept=self._descriptions.marks)
+        if found is None or found.is_folder or found.size != size:
+            kept = 0 if found is None else found.size
+            raise Unavailable(
+                f"{self._dav.where}: kept {kept} of {size} bytes, and said all is well"
+            )
+        # A token that came along with a copy is that of the source.
+        return replace(state_of(found, self._dialect.validator), token="")
+
+    async def remove(self, incoming: Incoming) -> None:
+        """Remove what lies there. Never fails: what stays is removed for its age."""
+        await self._remove(incoming.path)
 
     async def publish(
         self,

@@ -9,18 +9,25 @@ from backends.http.origin import Origin, origin_of
 from backends.interface import Limits
 from backends.naming import segments
 from backends.webdav.authorizing import Authorizer, Bearer, Nobody, Password
+from backends.webdav.chunking import LARGEST, SMALLEST
 from backends.webdav.hrefs import encoded
+
+CHUNK_SIZE = 64 * 1024**2
+"""Less than what proxies take as a body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebDavSettings:
-    """``prefix``: a folder below the endpoint, or ``""``. ``links``: where others read that folder."""
+    """``prefix``: a folder below the endpoint, or ``""``. ``links``: where others read that folder.
+    ``chunk_size``: what is larger is uploaded in chunks of so many bytes, where the server takes them.
+    """
 
     origin: Origin
     prefix: str = ""
     authorizer: Authorizer = field(default_factory=Nobody)
     allow_private: bool = False
     links: Origin | None = None
+    chunk_size: int = CHUNK_SIZE
 
 
 def webdav_settings(settings: Mapping[str, object]) -> WebDavSettings:
@@ -40,7 +47,17 @@ def webdav_settings(settings: Mapping[str, object]) -> WebDavSettings:
         authorizer=authorizer,
         allow_private=allow_private,
         links=_links(settings, prefix),
+        chunk_size=_chunk_size(settings),
     )
+
+
+def _chunk_size(settings: Mapping[str, object]) -> int:
+    said = settings.get("chunk_size", CHUNK_SIZE)
+    if isinstance(said, str) and said.isascii() and said.isdigit() and len(said) < 20:
+        said = int(said)
+    if type(said) is not int or not SMALLEST <= said <= LARGEST:
+        raise ValueError(f"chunk_size is a number of bytes, from {SMALLEST} to {LARGEST}")
+    return said
 
 
 def _authorizer(settings: Mapping[str, object]) -> Authorizer:

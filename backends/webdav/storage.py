@@ -1,7 +1,7 @@
 """The verbs of ``backends.interface`` over a WebDAV server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,15 +17,26 @@ from backends.errors import (
     Unsupported,
 )
 from backends.http.client import Client, Timeouts
-from backends.interface import Can, Content, Fingerprint, Limits, Storage, Stored
+from backends.interface import Begun, Can, Content, Fingerprint, Limits, Storage, Stored
 from backends.webdav import names
+from backends.webdav.afterwards import Afterwards
 from backends.webdav.asking import Dav
+from backends.webdav.chunking import (
+    LARGEST,
+    MOST,
+    SMALLEST,
+    Uploads,
+    chunk_size,
+    size_of,
+    uploads_of,
+)
 from backends.webdav.describing import Descriptions, descriptions
-from backends.webdav.dialect import Dialect
+from backends.webdav.dialect import Chunks, Dialect
 from backends.webdav.folders import Folders, Locks
 from backends.webdav.hrefs import encoded
 from backends.webdav.leftovers import remove_stale
 from backends.webdav.multistatus import Resource
+from backends.webdav.parts import Parts
 from backends.webdav.probing import probe
 from backends.webdav.publishing import INCOMING, PAUSES_S, Incoming, Publisher, outcome_unknown
 from backends.webdav.reading import Reader
@@ -50,6 +61,9 @@ class _Opened:
     descriptions: Descriptions
     publisher: Publisher
     reader: Reader
+    uploads: Uploads | None
+    """Where large bodies go."""
+    parts: Parts | None
 
 
 class WebDavStorage(Storage):
@@ -74,18 +88,28 @@ class WebDavStorage(Storage):
         self._client = Client(
             settings.origin, allow_private=settings.allow_private, timeouts=timeouts
         )
+        self._uploads: Client | None = None
+        uploads = uploads_of(settings.origin)
+        if uploads is not None:
+            self._uploads = Client(uploads, allow_private=settings.allow_private, timeouts=timeouts)
         self._pauses_s = pauses_s
+        self._afterwards = Afterwards()
         self._opened: _Opened | None = None
         self.dialect = dialect
 
     async def open(self) -> None:
         """Find the server out. Denied, Unavailable or Unsupported with cause and remedy."""
-        await self._client.open()
         try:
+            for client in self._clients():
+                await client.open()
             self._opened = await self._begun()
         except BaseException:
-            await self._client.aclose()
+            for client in self._clients():
+                await client.aclose()
             raise
+
+    def _clients(self) -> Sequence[Client]:
+        return [self._client] if self._uploads is None else [self._client, self._uploads]
 
     async def _begun(self) -> _Opened:
         settings, locks = self._settings, Locks()
@@ -96,36 +120,60 @@ class WebDavStorage(Storage):
         dav = Dav(self._client, settings.authorizer, settings.prefix)
         folders = Folders(dav, locks)
         await folders.make(INCOMING)
+        uploads = None
+        if self._uploads is not None:
+            home = Dav(self._uploads, settings.authorizer)
+            uploads = Uploads(home, dav, self._afterwards, pauses_s=self._pauses_s)
         if self.dialect is None:
-            self.dialect = await probe(dav, folders)
+            self.dialect = await probe(dav, folders, uploads)
         dialect = self.dialect
+        if uploads is not None:
+            uploads.keeps_times = dialect.chunk_times
         dav.destination = dialect.destination
         dav.base = f"{dialect.base}{settings.prefix}/" if settings.prefix else dialect.base
         kept = descriptions(dav, dialect, folders)
         self.can = _can(dialect, kept, links=settings.links is not None)
-        self.limits = replace(self.limits, max_description=kept.most)
+        self.limits = replace(
+            self.limits,
+            max_description=kept.most,
+            min_part=SMALLEST if Can.PARTS in self.can else 0,
+        )
         await remove_stale(dav)
+        publisher = Publisher(
+            dav=dav,
+            dialect=dialect,
+            folders=folders,
+            descriptions=kept,
+            locks=locks,
+            afterwards=self._afterwards,
+            pauses_s=self._pauses_s,
+        )
+        parts = None
+        if uploads is not None and dialect.chunks is Chunks.CHOSEN:
+            parts = Parts(
+                uploads=uploads,
+                dav=dav,
+                folders=folders,
+                descriptions=kept,
+                publisher=publisher,
+                afterwards=self._afterwards,
+            )
         return _Opened(
             dav=dav,
             dialect=dialect,
             folders=folders,
             descriptions=kept,
-            publisher=Publisher(
-                dav=dav,
-                dialect=dialect,
-                folders=folders,
-                descriptions=kept,
-                locks=locks,
-                pauses_s=self._pauses_s,
-            ),
+            publisher=publisher,
             reader=Reader(dav, dialect, kept),
+            uploads=None if dialect.chunks is Chunks.NONE else uploads,
+            parts=parts,
         )
 
     async def aclose(self) -> None:
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            await opened.publisher.aclose()
-        await self._client.aclose()
+        self._opened = None
+        await self._afterwards.aclose()
+        for client in self._clients():
+            await client.aclose()
 
     def about(self) -> str:
         return "" if self.dialect is None else str(self.dialect)
@@ -245,7 +293,7 @@ class WebDavStorage(Storage):
             await self._copied(opened, source, incoming)
             # What was copied is what was there before and after.
             await self._meant(opened, source, only_if)
-            state = await self._arrived(opened, incoming, only_if.size)
+            state = await opened.publisher.arrived(incoming, only_if.size)
             return await opened.publisher.publish(
                 incoming, state, path, description=description, create=create
             )
@@ -260,6 +308,47 @@ class WebDavStorage(Storage):
         state = state_of(there, opened.dialect.validator)
         return await opened.publisher.move(source, state, path)
 
+    async def begin_parts(
+        self,
+        path: str,
+        *,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
+        self._may(description, headers, create=False)
+        parts = self._parts(path)
+        self._target(path)
+        return await parts.begin(path, description)
+
+    async def write_part(
+        self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
+    ) -> str:
+        parts = self._parts(path)
+        if not 1 <= number <= MOST or size > LARGEST:
+            raise Unsupported(f"part {number} of {size} bytes")
+        return await parts.write(path, upload, number, body, size)
+
+    async def complete_parts(
+        self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
+    ) -> Stored:
+        self._may(None, None, create=create)
+        verbs, opened = self._parts(path), self._target(path)
+        await opened.folders.make_for(path)
+        size = sum(size_of(tag) for _, tag in parts)
+        await self._precede(opened, path, size, create=create)
+        return await verbs.complete(path, upload, parts, create=create)
+
+    async def abort_parts(self, path: str, upload: str) -> None:
+        await self._parts(path).abort(path, upload)
+
+    async def open_parts(self) -> AsyncGenerator[Begun, None]:
+        parts = self._ready().parts
+        if parts is None:
+            raise Unsupported("telling what was begun in parts")
+        async with aclosing(parts.open()) as found:
+            async for begun in found:
+                yield begun
+
     def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         names.check(path, self.limits)
         links = self._settings.links
@@ -273,23 +362,16 @@ class WebDavStorage(Storage):
         self, opened: _Opened, incoming: Incoming, body: AsyncIterator[bytes], size: int
     ) -> State:
         await opened.folders.make_for(incoming.path)
+        chunk = chunk_size(size, self._settings.chunk_size)
         try:
-            await opened.dav.put(incoming.path, body, size=size)
+            if opened.uploads is not None and size > chunk:
+                await opened.uploads.write(incoming, body, size=size, chunk=chunk)
+            else:
+                await opened.dav.put(incoming.path, body, size=size)
         except Unavailable:
             opened.folders.forget_for(incoming.path)
             raise
-        return await self._arrived(opened, incoming, size)
-
-    async def _arrived(self, opened: _Opened, incoming: Incoming, size: int) -> State:
-        """What lies under a name of our own. Unavailable unless all of it does."""
-        found = await opened.dav.look(incoming.path, kept=opened.descriptions.marks)
-        if found is None or found.is_folder or found.size != size:
-            kept = 0 if found is None else found.size
-            raise Unavailable(
-                f"{opened.dav.where}: kept {kept} of {size} bytes, and said all is well"
-            )
-        # A token that came along with a copy is that of the source.
-        return replace(state_of(found, opened.dialect.validator), token="")
+        return await opened.publisher.arrived(incoming, size)
 
     async def _precede(self, opened: _Opened, path: str, size: int, *, create: bool) -> None:
         """Say early what will not be, and let time pass until bytes written now have a state of
@@ -351,6 +433,12 @@ class WebDavStorage(Storage):
             # What stays under a name of ours is removed for its age.
             aside.left = moved is None or moved.is_folder
 
+    def _parts(self, path: str) -> Parts:
+        parts = self._asked(path).parts
+        if parts is None:
+            raise Unsupported("parts")
+        return parts
+
     def _ready(self) -> _Opened:
         if self._opened is None:
             raise Unavailable("the storage is not open")
@@ -407,6 +495,8 @@ def _can(dialect: Dialect, kept: Descriptions, *, links: bool) -> Can:
         can |= Can.DESCRIBE
     if dialect.properties:
         can |= Can.UNIQUE
+    if dialect.chunks is Chunks.CHOSEN:
+        can |= Can.PARTS | Can.OPEN_PARTS
     if links:
         can |= Can.LINK
     return can

@@ -3,12 +3,13 @@
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from backends.errors import Denied, NameRefused, Unavailable
 from backends.interface import Can, Content, Fingerprint, Storage, Stored
+from backends.layers import timing
 from backends.layers.around import OWN_ROOT, Around
 from backends.layers.limiting import Limiting
 from backends.layers.metering import Metering
@@ -137,6 +138,24 @@ async def test_a_body_that_is_slow_is_waited_for() -> None:
     storage = Timing(inner, 0.1)
     await storage.write("b/slow", slow(), size=2)
     assert await bytes_at(storage, "b/slow") == b"ab"
+
+
+async def test_a_storage_is_given_time_for_what_it_does_with_a_large_body(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timing, "COPIED_A_SECOND", 1)
+
+    class PuttingTogether(Around):
+        async def write(self, path: str, body: AsyncIterator[bytes], **named: Any) -> Stored:
+            stored = await super().write(path, body, **named)
+            await asyncio.sleep(0.3)
+            return stored
+
+    inner, *_ = await flaky()
+    storage = Timing(PuttingTogether(inner), 0.1)
+    await storage.write("b/large", body(b"large"), size=5)
+    with pytest.raises(Unavailable):
+        await storage.write("b/small", body(b""), size=0)
 
 
 class Counting(Around):

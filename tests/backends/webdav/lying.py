@@ -216,9 +216,9 @@ class Lying:
 
 
 @asynccontextmanager
-async def lying() -> AsyncIterator[Lying]:
+async def lying(server: Lying | None = None) -> AsyncIterator[Lying]:
     """One that runs on loopback."""
-    server = Lying()
+    server = server or Lying()
     app = web.Application(client_max_size=1024**3)
     app.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(app, auto_decompress=False, shutdown_timeout=0)

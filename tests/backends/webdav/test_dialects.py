@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from backends.interface import Can
-from backends.webdav.dialect import BLANK, Destination, Dialect, Kind, Validator, kind_of
+from backends.webdav.dialect import BLANK, Chunks, Destination, Dialect, Kind, Validator, kind_of
 from backends.webdav.settings import webdav_settings
 from backends.webdav.storage import WebDavStorage
 from tests.backends.making import body, drained
@@ -59,6 +59,7 @@ SEEN = {
         cannot=frozenset("\\"),
         lost=frozenset({".htaccess", BLANK}),
         longest=250,
+        chunks=Chunks.CHOSEN,
     ),
     "rclone": replace(
         APACHE,
@@ -91,7 +92,7 @@ MOVES = ALWAYS | Can.CREATE | Can.MOVE | Can.DESCRIBE
 DECLARED = {
     "apache": MOVES | Can.UNIQUE,
     "lighttpd": MOVES | Can.UNIQUE,
-    "nextcloud": MOVES | Can.UNIQUE,
+    "nextcloud": MOVES | Can.UNIQUE | Can.PARTS | Can.OPEN_PARTS,
     "nginx": MOVES,
     "rclone": MOVES,
     "sabre": ALWAYS,
