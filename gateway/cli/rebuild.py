@@ -16,7 +16,9 @@ from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
 from gateway.safekeeping import marks
 from gateway.safekeeping.bases import Base, Source, choose
-from gateway.safekeeping.rebuilding import MostAreMissing, Outcome, Rebuild
+from gateway.safekeeping.outcome import Outcome
+from gateway.safekeeping.rebuilding import MostAreMissing, Rebuild
+from gateway.safekeeping.sightings import Sightings
 from gateway.safekeeping.steps import Steps
 from gateway.safekeeping.swapping import swap
 from gateway.server.directories import Directories, catalog_of, snapshot_folder
@@ -25,6 +27,7 @@ from gateway.server.storages import storages_of
 from gateway.settings.model import Settings
 
 _UNFINISHED = ".rebuilding"
+_SIGHTINGS = ".rebuild-seen"
 _EXAMPLES = """\b
 Examples:
   s3front rebuild ./data
@@ -120,18 +123,23 @@ def _rebuild(
     if base.file is not None:
         steps.begin(f"copying {base.file.name}")
         copy_online(base.file, new, paced=False)
+    sightings = Sightings(Path(f"{catalog}{_SIGHTINGS}"))
     draft = Draft(new)
     try:
-        outcome = asyncio.run(_run(settings, draft, steps, accept_missing))
+        outcome = asyncio.run(_run(settings, draft, steps, sightings, accept_missing))
         draft.finish()
     except BaseException:
         draft.discard()
+        sightings.close(finished=False)
         raise
+    sightings.close(finished=True)
     kept = swap(new, catalog, now=datetime.now(UTC))
     return _summary(outcome, base, kept, time.monotonic() - began)
 
 
-async def _run(settings: Settings, draft: Draft, steps: Steps, accept_missing: bool) -> Outcome:
+async def _run(
+    settings: Settings, draft: Draft, steps: Steps, sightings: Sightings, accept_missing: bool
+) -> Outcome:
     async with contextlib.AsyncExitStack() as opened:
         storages = storages_of(settings)
         for storage in storages.values():
@@ -144,6 +152,7 @@ async def _run(settings: Settings, draft: Draft, steps: Steps, accept_missing: b
             region=settings.region,
             now_ns=time.time_ns(),
             steps=steps,
+            sightings=sightings,
             accept_missing=accept_missing,
         ).run()
 

@@ -3,11 +3,11 @@
 First the rows: an object whose bytes are gone is missing, out of sight with all that is known of it. Then the bytes: what describes itself as a version
 that the catalog does not know, or as a newer one than it knows, gets a row. What does not describe
 itself, or as something that lies elsewhere, was put there by others and is left to the server, which
-finds it as it finds any file of others. Nothing on a storage is changed.
+finds it as it finds any file of others. Nothing on a storage is changed. On storages behind a network
+``surveying`` does this, in its own order.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 from backends.errors import Damaged, NameRefused, NotFound
 from backends.interface import RESERVED, Can, Fingerprint, Storage
@@ -16,7 +16,10 @@ from gateway.catalog.records import Bucket, Location, Part, Upload, Version
 from gateway.catalog.sqlite.drafting import Draft
 from gateway.catalog.sqlite.ledger import SPELLINGS
 from gateway.s3.names import can_be_a_bucket
+from gateway.safekeeping.outcome import Outcome
+from gateway.safekeeping.sightings import Sightings
 from gateway.safekeeping.steps import Steps
+from gateway.safekeeping.surveying import AT_ONCE, Surveying
 from gateway.service.description import Description, decode
 
 _SHADOWS = f"{RESERVED}/o/"
@@ -25,23 +28,6 @@ _FEW = 100
 
 class MostAreMissing(Exception):
     """More rows than not have no bytes: rather is the storage not what it should be."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Outcome:
-    """How many rows were kept and have no bytes, how many objects found beyond those kept, how many files
-    are not described."""
-
-    kept: int = 0
-    found: int = 0
-    missing: int = 0
-    superseded: int = 0
-    """Older versions than the current one: rows overtaken by bytes, bytes that a crash left."""
-    strangers: int = 0
-    buckets_found: list[str] = field(default_factory=list)
-    buckets_dropped: list[str] = field(default_factory=list)
-    uploads_kept: int = 0
-    uploads_dropped: int = 0
 
 
 class Rebuild:
@@ -56,6 +42,7 @@ class Rebuild:
         region: str,
         now_ns: int,
         steps: Steps,
+        sightings: Sightings,
         accept_missing: bool = False,
     ) -> None:
         """``storages`` are open; ``home`` names that of buckets that only descriptions tell of."""
@@ -66,16 +53,27 @@ class Rebuild:
         self._now_ns = now_ns
         self._steps = steps
         self._accept_missing = accept_missing
-        self._folds = {
-            name: one.claim(SPELLINGS) != SPELLINGS for name, one in self._storages.items()
-        }
+        self._all = storages
+        self._folds = {name: one.claim(SPELLINGS) != SPELLINGS for name, one in storages.items()}
         self._buckets = {bucket.name: bucket for bucket in draft.buckets()}
         self.outcome = Outcome()
+        self._behind = {name: one for name, one in storages.items() if Can.STAGE not in one.can}
+        self._surveying = Surveying(
+            draft,
+            self._behind,
+            sightings,
+            self.outcome,
+            buckets=self._buckets,
+            bucket_of=self._bucket,
+            put=self._store,
+            steps=steps,
+        )
 
     async def run(self) -> Outcome:
         """Raises MostAreMissing, StorageError, CatalogError; then the draft is good for nothing."""
-        self._draft.forget_remote()
-        self._check_rows()
+        await self._surveying.list_all()
+        self._draft.forget_remote(self._surveying.stays_doomed)
+        await self._check_rows()
         folders = {name: set(one.folders()) for name, one in self._storages.items()}
         for name in sorted(folders, key=lambda name: name != self._home):
             for folder in sorted(filter(can_be_a_bucket, folders[name])):
@@ -83,6 +81,8 @@ class Rebuild:
         self._steps.begin("files")
         for name, storage in self._storages.items():
             await self._walk(name, storage)
+        await self._surveying.adopt_all()
+        self._refuse_emptiness()
         self._drop_buckets(folders)
         self._check_uploads()
         self.outcome.found = self._draft.count() - self.outcome.kept
@@ -90,17 +90,33 @@ class Rebuild:
 
     # Rows
 
-    def _check_rows(self) -> None:
-        outcome = self.outcome
+    async def _check_rows(self) -> None:
         self._steps.begin("objects of the catalog", self._draft.count())
         for bucket in self._buckets.values():
+            waiting: list[Version] = []
             for version in self._draft.versions(bucket):
                 self._steps.advance()
-                if self._is_there(version.location):
-                    outcome.kept += 1
+                if version.location.storage in self._behind:
+                    waiting.append(version)
+                    if len(waiting) == AT_ONCE:
+                        self._judge(bucket, waiting, await self._surveying.are_there(waiting))
+                        waiting = []
                 else:
-                    self._draft.miss(bucket, version.key, now_ns=self._now_ns)
-                    outcome.missing += 1
+                    self._judge(bucket, [version], [self._is_there(version.location)])
+            self._judge(bucket, waiting, await self._surveying.are_there(waiting))
+        if not self._behind:
+            self._refuse_emptiness()
+
+    def _judge(self, bucket: Bucket, versions: Sequence[Version], there: Sequence[bool]) -> None:
+        for version, is_there in zip(versions, there, strict=True):
+            if is_there:
+                self.outcome.kept += 1
+            else:
+                self._draft.miss(bucket, version.key, now_ns=self._now_ns)
+                self.outcome.missing += 1
+
+    def _refuse_emptiness(self) -> None:
+        outcome = self.outcome
         if outcome.missing > max(outcome.kept, _FEW) and not self._accept_missing:
             raise MostAreMissing(
                 f"the bytes of {outcome.missing} of {outcome.missing + outcome.kept} objects are "
@@ -213,10 +229,12 @@ class Rebuild:
     def _put(self, bucket: Bucket, described: Description, location: Location) -> None:
         # Of bytes that were sealed by us the stamp is a time.
         modified_ns = int(location.fingerprint.stamp)
-        claim = None
+        self._store(bucket, described.version(location, modified_ns=modified_ns))
+
+    def _store(self, bucket: Bucket, version: Version) -> None:
+        location, claim = version.location, None
         if location.natural and self._folds[location.storage]:
-            claim = self._storages[location.storage].claim(location.path)
-        version = described.version(location, modified_ns=modified_ns)
+            claim = self._all[location.storage].claim(location.path)
         self._draft.put(bucket, version, claim=claim)
 
     # Buckets

@@ -13,7 +13,8 @@ from gateway.s3.metadata import DEFAULT_CONTENT_TYPE
 from gateway.service.description import Description, decode
 
 _ETAG = re.compile(r"[0-9a-f]{32}(-[1-9][0-9]{0,4})?", re.ASCII)
-_NO_TYPE = frozenset({None, DEFAULT_CONTENT_TYPE, "application/octet-stream"})
+GENERIC_TYPES = frozenset({DEFAULT_CONTENT_TYPE, "application/octet-stream"})
+"""Content types that say nothing."""
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -107,7 +108,7 @@ def _headers(key: str, stored: Stored) -> Mapping[str, str]:
     """Those that the storage answers with; the type as the name says if nobody else has said it."""
     headers = {} if stored.headers is None else {n: v for n, v in stored.headers.items() if v}
     type = guessed(key)
-    if type is not None and headers.get("content-type") in _NO_TYPE:
+    if type is not None and headers.get("content-type", DEFAULT_CONTENT_TYPE) in GENERIC_TYPES:
         headers["content-type"] = type
     return headers
 

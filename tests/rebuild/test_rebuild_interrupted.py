@@ -13,6 +13,7 @@ import pytest
 
 from gateway.catalog.sqlite import copying
 from tests.live.server import running
+from tests.rebuild.places import place
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = ["a/b", "plain", "x//shadow"]
@@ -93,3 +94,41 @@ def test_a_rebuild_that_is_killed_can_be_run_again(tmp_path: Path, where: str, n
         for key in KEYS:
             got = live.client.get("bucket", key)
             assert (got.body, got.headers["x-amz-tagging-count"]) == (key.encode(), "1")
+
+
+BEHIND = [
+    ("gateway.safekeeping.sightings:Sightings.see", 1),
+    ("gateway.safekeeping.sightings:Sightings.see", 4),
+    ("gateway.safekeeping.surveying:Surveying.are_there", 1),
+    ("gateway.safekeeping.sightings:Sightings.tell", 2),
+    ("gateway.catalog.sqlite.drafting:Draft.put", 2),
+    ("gateway.catalog.sqlite.drafting:Draft.finish", 1),
+    ("gateway.safekeeping.swapping:Path.replace", 1),
+]
+
+
+@pytest.mark.parametrize(("where", "number"), BEHIND)
+def test_one_that_is_killed_behind_a_network_can_be_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, number: int
+) -> None:
+    there = place("S3", tmp_path / "root", monkeypatch)
+    with there.served() as live:
+        live.client.make_bucket("bucket")
+        for key in KEYS:
+            live.client.put("bucket", key, key.encode(), x_amz_tagging="t=1")
+        there.snapshot(live)
+        for key in ("later", "x//later"):
+            live.client.put("bucket", key, b"later")
+    there.lose_catalog()
+    killed(where, number, "-c", str(there.file))
+    assert not there.catalog.exists()
+    again = run("gateway.cli.main", "rebuild", "-c", str(there.file))
+    assert again.returncode == 0, again.stderr
+    assert "5 objects (3 of catalog-" in again.stdout
+    assert not list(there.root.rglob("*.rebuild*"))
+    with there.served() as live:
+        assert live.client.keys("bucket") == sorted([*KEYS, "later", "x//later"])
+        for key in KEYS:
+            got = live.client.get("bucket", key)
+            assert (got.body, got.headers["x-amz-tagging-count"]) == (key.encode(), "1")
+        assert live.client.get("bucket", "x//later").body == b"later"

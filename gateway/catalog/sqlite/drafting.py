@@ -6,7 +6,7 @@ draft that is interrupted is thrown away.
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,17 @@ class Draft:
         with self._translated():
             return objects.get(self._connection, bucket, key)
 
+    def missing(self, bucket: Bucket, key: str) -> Version | None:
+        """What is kept of an object that is missing."""
+        with self._translated():
+            return missing.get(self._connection, bucket, key)
+
+    def newest_ns(self) -> int:
+        """When the last of the versions was written; 0 if there is none."""
+        with self._translated():
+            newest = self._connection.execute("SELECT max(sequence) FROM objects").get
+        return 0 if newest is None else int(newest) * 1_000
+
     def put(self, bucket: Bucket, version: Version, *, claim: str | None) -> None:
         """Make it the current version, replacing another. ``claim``: that of a natural path on a
         storage that confuses names, else None."""
@@ -172,10 +183,28 @@ class Draft:
         for table in ("buckets", "missing"):
             self._change(f"UPDATE {table} SET storage = ?", (storage,))  # noqa: S608 - constants
 
-    def forget_remote(self) -> None:
+    def forget_remote(self, stays: Callable[[str, str, Fingerprint | None], bool]) -> None:
         """Of paths that were being written or removed on storages behind a network nothing is known any
-        more: since then they may have become an object's."""
-        self._change("DELETE FROM remote_paths", ())
+        more: since then they may have become an object's. But for bytes that were to be removed, by
+        storage, path and fingerprint, of which that ``stays`` true."""
+        with self._translated():
+            rows: list[tuple[Any, ...]] = self._connection.execute(
+                "SELECT storage, claim, path, state, size, stamp FROM remote_paths"
+            ).fetchall()
+        for storage, claim, path, state, size, stamp in rows:
+            of = None if size is None or stamp is None else Fingerprint(size=size, stamp=stamp)
+            if state != "doomed" or not stays(storage, path, of):
+                self._change(
+                    "DELETE FROM remote_paths WHERE storage = ? AND claim = ?", (storage, claim)
+                )
+
+    def is_being_removed(self, storage: str, claim: str) -> bool:
+        """Whether what is under that path, on a storage behind a network, is still to be removed."""
+        with self._translated():
+            found = self._connection.execute(
+                "SELECT 1 FROM remote_paths WHERE storage = ? AND claim = ?", (storage, claim)
+            ).fetchone()
+        return found is not None
 
     # Uploads
 
