@@ -3,11 +3,8 @@
 So a name that stands for another address than a moment ago gains nothing by it.
 """
 
-import socket
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-
-from aiohttp import AddrInfoType
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -24,21 +21,6 @@ def allows_private(settings: Mapping[str, object]) -> bool:
 
 class AddressRefused(OSError):
     """The address is not one that the settings allow."""
-
-
-def public_socket(address: AddrInfoType) -> socket.socket:
-    """A socket for ``address``; AddressRefused if it belongs to a private network, to this machine
-    or to its link."""
-    if not is_public(str(address[4][0])):
-        # The same words for each address: of several that fail alike, the first error is raised.
-        raise AddressRefused("its name stands for an address that is not public")
-    return any_socket(address)
-
-
-def any_socket(address: AddrInfoType) -> socket.socket:
-    """A socket for ``address``."""
-    family, type, proto, _, _ = address
-    return socket.socket(family=family, type=type, proto=proto)
 
 
 def is_public(address: str) -> bool:

@@ -1,32 +1,39 @@
 """Requests to one origin, and their answers.
 
-Requests go out as they are given: no target is normalised, no header added but ``Host`` and
-``Accept-Encoding: identity``, no redirect followed, no cookie kept, no proxy of the environment
-asked. Answers come in as they are: nothing is inflated. A request that may change something is
-sent once.
+Requests go out as they are given: no target is normalised, no header added but ``Host``,
+``Accept-Encoding: identity``, ``Content-Length`` and, where that is asked for, ``Expect``; no redirect
+is followed, no cookie kept, no proxy of the environment asked. Answers come in as they are: nothing is
+inflated. A request that may change something is sent once.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-
-import aiohttp
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-from yarl import URL
+from typing import Final
 
 from backends.errors import Damaged, StorageError, Unavailable
-from backends.http.addresses import any_socket, public_socket
-from backends.http.failures import translated
+from backends.http.connecting import connected, tls_context
+from backends.http.connection import Connection
+from backends.http.failures import FAILURES, NoAnswer, failure, translated
 from backends.http.origin import Origin
 from backends.http.outgoing import Outgoing
-from backends.interface import PIECE
+from backends.http.parsing import Head
+from backends.http.pool import Pool
 
-MAX_EXCERPT = 64 * 1024
+MAX_EXCERPT: Final = 64 * 1024
 """Bytes of an error's document that are read."""
+ASKED_FROM: Final = 1024 * 1024
+"""Bytes of a body from which on a storage had better be asked before they are sent."""
+AGREES_S: Final = 1.0
+"""How long a storage is waited for that was asked whether a body is to be sent: many never say."""
 
-_REPEATABLE = frozenset({"GET", "HEAD"})
-_NOT_ADDED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+_REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
+_TOGETHER: Final = 64 * 1024
+"""Bytes of a body that is sent in one piece with its head."""
+_TARGET: Final = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,38 +62,34 @@ class Client:
         connections: int = 600,
     ) -> None:
         self.origin = origin
+        self._where = str(origin)
         self._allow_private = allow_private
         self.timeouts = timeouts or Timeouts()
         self._connections = connections
-        self._session: aiohttp.ClientSession | None = None
+        self._pool: Pool | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._agrees: bool | None = None
+        """Whether who is asked if a body is to be sent says so, as far as is known."""
 
     async def open(self) -> None:
         """Make ready. No connection is made yet."""
-        if self._session is not None:
+        if self._pool is not None:
             return
-        connector = aiohttp.TCPConnector(
-            limit=self._connections,
-            socket_factory=any_socket if self._allow_private else public_socket,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=_NOT_ADDED,
-            read_bufsize=PIECE,
-            trust_env=False,
+        if self.origin.scheme == "https":
+            self._tls = await asyncio.to_thread(tls_context)
+        self._pool = Pool(
+            self._connected, most=self._connections, within_s=self.timeouts.connection_s
         )
 
     async def aclose(self) -> None:
         """Close all connections, those in use too. May be called more than once."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.aclose()
 
     def check(self) -> None:
         """Unavailable unless it is open."""
-        if self._session is None:
-            raise Unavailable("the storage is not open")
+        self._opened()
 
     async def send(
         self,
@@ -104,108 +107,251 @@ class Client:
         ``target``: encoded path and query, below the origin's path, sent as they are. ``size``: that of a
         ``body`` that is an iterator; Content-Length is set here. What the iterator raises is raised;
         Damaged if it has not that size. In both cases no whole request was sent. ``answer_s`` in
-        place of the one of the timeouts, for what takes a storage long. Unavailable, or Denied where
-        the address is refused.
+        place of the one of the timeouts, for what takes a storage long. ``expect_continue``: an iterator
+        is not asked for a byte before the storage agrees, or says nothing for AGREES_S; one that has
+        said nothing before is not asked. Unavailable, or Denied where the address is refused.
         """
-        session = self._session
-        if session is None:
-            raise Unavailable("the storage is not open")
-        wait_s = self.timeouts.answer_s if answer_s is None else answer_s
-        outgoing: Outgoing | None = None
-        sent = {**headers, "Host": self.origin.authority, "Accept-Encoding": "identity"}
-        loop = asyncio.get_running_loop()
+        pool = self._opened()
+        outgoing, length = None, None
+        if isinstance(body, bytes):
+            length = len(body)
+        elif body is not None and size is not None:
+            outgoing, length = Outgoing(body, size=size), size
+        exchange = _Exchange(
+            is_head=method == "HEAD",
+            request=self._request(method, target, headers, length),
+            whole=body if isinstance(body, bytes) else b"",
+            outgoing=outgoing,
+            expects=expect_continue and outgoing is not None and self._agrees is not False,
+            stall_s=self.timeouts.stall_s,
+            wait_s=self.timeouts.answer_s if answer_s is None else answer_s,
+        )
         try:
-            with translated(str(self.origin)):
-                async with asyncio.timeout(self.timeouts.connection_s + wait_s) as clock:
-                    if isinstance(body, bytes):
-                        sent["Content-Length"] = str(len(body))
-                        clock.reschedule(loop.time() + self._taking_s(len(body)) + wait_s)
-                    elif body is not None and size is not None:
-                        sent["Content-Length"] = str(size)
-                        outgoing = Outgoing(
-                            body,
-                            size=size,
-                            clock=clock,
-                            stall_s=self.timeouts.stall_s,
-                            answer_s=wait_s,
-                        )
-                    response = await session.request(
-                        method,
-                        URL(f"{self.origin}{target}", encoded=True),
-                        headers=sent,
-                        data=outgoing or body or None,
-                        allow_redirects=False,
-                        expect100=expect_continue,
-                        timeout=self._client_timeout(wait_s),
-                        middlewares=() if method in _REPEATABLE else (_once,),
-                    )
-        except Exception:
-            if outgoing is not None and outgoing.failure is not None:
-                raise outgoing.failure from None
-            raise
-        whole = outgoing is None or outgoing.ended
-        answer = Answer(response, str(self.origin), wait_s=wait_s, reusable=whole)
-        if not whole and answer.status < 300:
+            connection, head = await self._exchanged(pool, exchange, repeats=method in _REPEATABLE)
+            if head.status == 417 and exchange.expects and not exchange.is_begun:
+                # It cannot be asked. The body was announced: this connection is of no more use.
+                connection.abort()
+                self._agrees = exchange.expects = False
+                connection, head = await self._exchanged(pool, exchange, repeats=False)
+        except FAILURES as error:
+            if outgoing is not None and outgoing.failure is error:
+                raise
+            raise failure(error, self._where) from None
+        if exchange.has_agreed is not None:
+            self._agrees = self._agrees or exchange.has_agreed
+        whole = exchange.is_whole and connection.is_sent
+        patience_s = max(self.timeouts.stall_s, exchange.wait_s)
+        answer = Answer(
+            connection, head, pool, where=self._where, wait_s=patience_s, reusable=whole
+        )
+        if not whole and head.status < 300:
             await answer.aclose()
-            raise Unavailable(f"{self.origin}: answered {answer.status} to a part of a body")
+            raise Unavailable(f"{self._where}: answered {head.status} to a part of a body")
         return answer
 
-    def _taking_s(self, size: int) -> float:
-        pieces = 1 + size // PIECE
-        return self.timeouts.connection_s + pieces * self.timeouts.stall_s
+    async def _exchanged(
+        self, pool: Pool, exchange: "_Exchange", *, repeats: bool
+    ) -> tuple[Connection, Head]:
+        connection = await pool.get()
+        try:
+            return connection, await exchange.on(connection)
+        except ConnectionError:
+            # The storage may have closed it before it has seen the request.
+            if not (repeats and connection.has_answered and connection.is_silent):
+                raise
+        connection = await pool.get(fresh=True)
+        return connection, await exchange.on(connection)
 
-    def _client_timeout(self, answer_s: float) -> aiohttp.ClientTimeout:
-        times = self.timeouts
-        return aiohttp.ClientTimeout(
-            total=None,
-            connect=times.connection_s,
-            sock_connect=times.connect_s,
-            sock_read=max(times.stall_s, answer_s),
+    def _request(
+        self, method: str, target: str, headers: Mapping[str, str], length: int | None
+    ) -> bytes:
+        """The head of a request, but for the empty line. ValueError for what cannot be sent."""
+        origin = self.origin
+        path = f"{origin.path}{target}"
+        lines = [
+            f"{method} {path} HTTP/1.1\r\nHost: {origin.authority}",
+            *map(": ".join, headers.items()),
+            "Accept-Encoding: identity",
+        ]
+        if length is not None:
+            lines.append(f"Content-Length: {length}")
+        text = "\r\n".join(lines)
+        if _TARGET.fullmatch(path) is None or text.count("\0"):
+            raise ValueError("a target or a header holds what cannot be sent")
+        if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+            raise ValueError("a header holds a line break")
+        return f"{text}\r\n".encode("utf-8", "surrogateescape")
+
+    def _opened(self) -> Pool:
+        if self._pool is None:
+            raise Unavailable("the storage is not open")
+        return self._pool
+
+    async def _connected(self, made: Callable[[], Connection]) -> Connection:
+        return await connected(
+            self.origin,
+            made,
+            tls=self._tls,
+            allow_private=self._allow_private,
+            connect_s=self.timeouts.connect_s,
         )
+
+
+class _Exchange:
+    """One request on its way, until the head of its answer has come."""
+
+    def __init__(
+        self,
+        *,
+        is_head: bool,
+        request: bytes,
+        whole: bytes,
+        outgoing: Outgoing | None,
+        expects: bool,
+        stall_s: float,
+        wait_s: float,
+    ) -> None:
+        self.expects = expects
+        self.wait_s = wait_s
+        self.has_agreed: bool | None = None
+        """The storage was asked whether the body is to be sent, and said so, or nothing."""
+        self.is_whole = outgoing is None
+        """All of the body was written."""
+        self._is_head = is_head
+        self._request = request
+        self._whole = whole
+        self._outgoing = outgoing
+        self._stall_s = stall_s
+
+    @property
+    def is_begun(self) -> bool:
+        """The source of the body was asked for it."""
+        return self._outgoing is not None and self._outgoing.is_begun
+
+    async def on(self, connection: Connection) -> Head:
+        """The head of the answer. One of FAILURES, or what the source of the body raises; the
+        connection is closed then."""
+        try:
+            connection.begin(is_head=self._is_head)
+            if self._outgoing is None:
+                return await self._at_once(connection)
+            expect = b"Expect: 100-continue\r\n" if self.expects else b""
+            connection.write(b"%b%b\r\n" % (self._request, expect))
+            return await self._beside(connection, self._outgoing)
+        except BaseException:
+            connection.abort()
+            raise
+
+    async def _at_once(self, connection: Connection) -> Head:
+        whole = self._whole
+        if len(whole) <= _TOGETHER:
+            connection.write(b"%b\r\n%b" % (self._request, whole))
+        else:
+            connection.write(b"%b\r\n" % self._request)
+            connection.write(whole)
+        connection.wait_for(self.wait_s)
+        return await connection.answer()
+
+    async def _beside(self, connection: Connection, outgoing: Outgoing) -> Head:
+        """While the body is sent the answer may come: then no more of it is sent."""
+        sending = asyncio.create_task(self._send(connection, outgoing))
+        try:
+            return await connection.answer()
+        except FAILURES:
+            if outgoing.failure is not None:
+                raise outgoing.failure from None
+            raise
+        finally:
+            sending.cancel()
+            await asyncio.wait([sending])
+            if not sending.cancelled():
+                sending.exception()  # it is what the answer has failed with
+
+    async def _send(self, connection: Connection, outgoing: Outgoing) -> None:
+        try:
+            if self.expects:
+                await self._agreed(connection)
+            while not connection.is_answered and (piece := await outgoing.next()):
+                connection.write(piece)
+                self.is_whole = outgoing.ended
+                connection.wait_for(self._stall_s)
+                await connection.taken()
+                connection.wait_for(None)
+            if not connection.is_answered:
+                self.is_whole = True
+                connection.wait_for(self.wait_s)
+        except Exception:
+            connection.abort()
+            raise
+
+    async def _agreed(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(AGREES_S):
+                await connection.agreed()
+        except TimeoutError:
+            self.has_agreed = False
+        else:
+            self.has_agreed = True if connection.is_told else None
 
 
 class Answer:
     """The head of an answer, and its body once. ``headers`` have names without case."""
 
+    __slots__ = ("_connection", "_headers", "_pool", "_reusable", "_wait_s", "_where", "status")
+
     def __init__(
-        self, response: ClientResponse, where: str, *, wait_s: float, reusable: bool
+        self,
+        connection: Connection,
+        head: Head,
+        pool: Pool,
+        *,
+        where: str,
+        wait_s: float,
+        reusable: bool,
     ) -> None:
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
-        self._response = response
+        self.status = head.status
+        self._headers = head.headers
+        self._connection: Connection | None = connection
+        self._pool = pool
         self._where = where
         self._wait_s = wait_s
         self._reusable = reusable
 
     @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, without case; of several of one name the first."""
+        return self._headers
+
+    @property
     def length(self) -> int | None:
         """What Content-Length says; None if nothing or nonsense."""
-        said = self.headers.get("Content-Length", "")
+        said = self._headers.get("Content-Length", "")
         return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else None
 
     async def pieces(self, length: int) -> AsyncIterator[bytes]:
         """A body of ``length`` bytes. Damaged if it ends early, or does not end there."""
         count = 0
-        with translated(self._where):
-            try:
-                async for piece in self._response.content.iter_any():
-                    count += len(piece)
-                    if count > length:
-                        break
-                    yield piece
-            except aiohttp.ClientPayloadError:
-                raise Damaged(f"{self._where}: the answer broke off") from None
+        try:
+            while piece := await self._next():
+                count += len(piece)
+                if count > length:
+                    break
+                yield piece
+        except (NoAnswer, ConnectionError):
+            raise Damaged(f"{self._where}: the answer broke off") from None
+        except OSError as error:
+            raise failure(error, self._where) from None
         if count != length:
             raise Damaged(f"{self._where}: the answer has not {length} bytes")
 
     def all(self, name: str) -> list[str]:
         """The values of every header of that name."""
-        return list(self._response.headers.getall(name, []))
+        return self._headers.all(name)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """A body of any length, for who knows its end when it comes. Unavailable if it breaks off."""
         with translated(self._where):
-            async for piece in self._response.content.iter_any():
+            while piece := await self._next():
                 yield piece
 
     async def document(self, limit: int) -> bytes:
@@ -214,7 +360,7 @@ class Answer:
         try:
             with translated(self._where):
                 async with asyncio.timeout(self._wait_s):
-                    async for piece in self._response.content.iter_any():
+                    while piece := await self._next():
                         gathered += piece
                         if len(gathered) > limit:
                             raise Unavailable(f"{self._where}: the answer is too long")
@@ -228,7 +374,7 @@ class Answer:
         try:
             with suppress(StorageError), translated(self._where):
                 async with asyncio.timeout(self._wait_s):
-                    async for piece in self._response.content.iter_any():
+                    while piece := await self._next():
                         gathered += piece
                         if len(gathered) >= MAX_EXCERPT:
                             break
@@ -238,17 +384,15 @@ class Answer:
 
     async def aclose(self) -> None:
         """Give the connection back, or close it where something is left in it. May be repeated."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
         if self._reusable:
-            self._response.release()
+            self._pool.give_back(connection)
         else:
-            self._response.close()
+            connection.abort()
 
-
-async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Without it aiohttp sends PUT and DELETE again when a connection that was kept breaks."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-        raise Unavailable(f"{request.url.origin()}: the connection broke") from None
+    async def _next(self) -> bytes:
+        """The next bytes; none at the end, or once it is closed."""
+        connection = self._connection
+        return b"" if connection is None else await connection.next_piece(self._wait_s)

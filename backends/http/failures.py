@@ -3,13 +3,11 @@
 No text of an HTTP client is passed on: it may hold a URL, a header or a piece of an answer.
 """
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-
-import aiohttp
-from aiohttp.http import HttpProcessingError
 
 from backends.errors import Denied, StorageError, Throttled, Unavailable
 from backends.http.addresses import AddressRefused
@@ -18,31 +16,58 @@ LONGEST_PAUSE_S = 300.0
 _PAUSE_S = 1.0
 
 
+class NoAnswer(Exception):
+    """What came is no HTTP, or broke off."""
+
+
+class Unconnected(Exception):
+    """There is no connection: ``cause`` is why."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+FAILURES = (NoAnswer, Unconnected, OSError)
+"""What the exchange of a request raises."""
+
+
 @contextmanager
 def translated(where: str) -> Iterator[None]:
     """Raise what fails inside as a storage error that tells ``where``."""
     try:
         yield
-    except aiohttp.ClientConnectorCertificateError:
-        raise Unavailable(f"{where}: its TLS certificate is not to be trusted") from None
-    except aiohttp.ClientConnectorSSLError:
-        raise Unavailable(
-            f"{where}: no TLS connection can be made; is it a plain http one?"
-        ) from None
-    except aiohttp.ClientConnectorError as error:
-        raise _unconnected(where, error.os_error) from None
-    except TimeoutError:
-        raise Unavailable(f"{where}: no answer in time") from None
-    except (aiohttp.ClientPayloadError, HttpProcessingError, aiohttp.ClientResponseError):
-        raise Unavailable(f"{where}: the answer is broken off or no HTTP") from None
-    except (aiohttp.ClientError, OSError):
-        raise Unavailable(f"{where}: the connection broke") from None
+    except FAILURES as error:
+        raise failure(error, where) from None
+
+
+def failure(error: NoAnswer | Unconnected | OSError, where: str) -> StorageError:
+    """One of FAILURES as a storage error that tells ``where``."""
+    match error:
+        case Unconnected():
+            return _unconnected(where, error.cause)
+        case NoAnswer():
+            return Unavailable(f"{where}: the answer is broken off or no HTTP")
+        case TimeoutError():
+            return Unavailable(f"{where}: no answer in time")
+        case _:
+            return Unavailable(f"{where}: the connection broke")
 
 
 def _unconnected(where: str, cause: OSError) -> StorageError:
-    if isinstance(cause, AddressRefused):
-        return Denied(f"{where}: {cause}; set allow_private = true if that is meant")
-    return Unavailable(f"{where}: cannot be connected to ({cause.strerror or 'no such name'})")
+    match cause:
+        case AddressRefused():
+            return Denied(f"{where}: {cause}; set allow_private = true if that is meant")
+        case TimeoutError():
+            return Unavailable(f"{where}: no answer in time")
+        case ssl.SSLCertVerificationError():
+            return Unavailable(f"{where}: its TLS certificate is not to be trusted")
+        case ssl.SSLError():
+            return Unavailable(f"{where}: no TLS connection can be made; is it a plain http one?")
+        case _:
+            return Unavailable(
+                f"{where}: cannot be connected to ({cause.strerror or 'no such name'})"
+            )
 
 
 def redirected(where: str, status: int) -> Unavailable:

@@ -1,6 +1,5 @@
 """Bodies on their way to a storage: all of them, of the size that was said, or a failure."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from backends.errors import Damaged
@@ -24,49 +23,30 @@ class Outgoing:
     """A body that is sent, once.
 
     The last piece is held back until the source has ended and its size is right: who fails at the
-    end, or is cancelled, has not sent a whole body. An HTTP client hides what a source raises; it
-    is kept in ``failure``.
+    end, or is cancelled, has not sent a whole body. What a source raises is kept in ``failure``, to
+    be told from what a connection raises.
     """
 
-    def __init__(
-        self,
-        body: AsyncIterator[bytes],
-        *,
-        size: int,
-        clock: asyncio.Timeout,
-        stall_s: float,
-        answer_s: float,
-    ) -> None:
-        """``clock``, which ends the request, runs while a piece is taken and once all are sent."""
+    def __init__(self, body: AsyncIterator[bytes], *, size: int) -> None:
         self.failure: Exception | None = None
+        self.is_begun = False
+        """The source was asked."""
         self.ended = False
         self._body = body
         self._size = size
-        self._clock = clock
-        self._stall_s = stall_s
-        self._answer_s = answer_s
         self._count = 0
         self._held = b""
 
-    def __aiter__(self) -> "Outgoing":
-        return self
-
-    async def __anext__(self) -> bytes:
-        self._clock.reschedule(None)  # a slow source is not the storage's fault
+    async def next(self) -> bytes:
+        """The piece before the one that came last; nothing at the end."""
+        self.is_begun = True
         try:
-            piece = await self._next()
+            return await self._next()
         except Exception as error:
             self.failure = error
             raise
-        self._clock.reschedule(
-            asyncio.get_running_loop().time() + (self._stall_s if piece else self._answer_s)
-        )
-        if not piece:
-            raise StopAsyncIteration
-        return piece
 
     async def _next(self) -> bytes:
-        """The piece before the one that came last; nothing at the end."""
         while not self.ended:
             piece = await anext(self._body, None)
             if piece is None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from backends.errors import StorageError, Unavailable
-from backends.http.client import Answer, Client
+from backends.http.client import ASKED_FROM, Answer, Client
 from backends.s3.documents import Said, read_error
 from backends.s3.refusals import SKEWED, refusal
 from backends.s3.settings import S3Settings
@@ -71,6 +71,7 @@ class Bucket:
                 body=b"" if body is None and method in {"PUT", "POST"} else body,
                 size=size,
                 answer_s=self._client.timeouts.answer_s + extra_s,
+                expect_continue=size is not None and size >= ASKED_FROM,
             )
             self.clock_ahead = clock_ahead(answer.headers, self._now())
             if answer.status < 300:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backends.errors import NameRefused, StorageError, Unavailable
-from backends.http.client import Answer, Client
+from backends.http.client import ASKED_FROM, Answer, Client
 from backends.webdav.authorizing import Authorizer
 from backends.webdav.dialect import Destination
 from backends.webdav.hrefs import decoded, encoded
@@ -137,6 +137,7 @@ class Dav:
             {**(headers or {}), **self._authorization("PUT", target)},
             body=body,
             size=size,
+            expect_continue=size >= ASKED_FROM,
         )
         await answer.excerpt()
         if answer.status == 401:

@@ -14,12 +14,19 @@ _DRAWN = {"rich", "pygments"}
     [
         (
             "gateway.cli.main, gateway.cli.serve",
-            {"aiohttp", "awscrt", "backends.local.storage", "gateway.catalog", "gateway.s3"}
+            {"awscrt", "backends.http", "backends.local.storage", "gateway.catalog", "gateway.s3"}
             | {"httptools", "lxml", "prometheus_client", "sigv4", "uvloop"},
         ),
         (
             "gateway.server.worker, gateway.server.build",
-            {"aiohttp", "awscrt", "click", "gateway.cli", "gateway.testing", "prometheus_client"},
+            {
+                "awscrt",
+                "backends.http",
+                "click",
+                "gateway.cli",
+                "gateway.testing",
+                "prometheus_client",
+            },
         ),
     ],
 )

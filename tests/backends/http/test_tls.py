@@ -7,7 +7,6 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp.connector
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -20,8 +19,9 @@ from tests.backends.http.answering import answering, head_of, reply
 from tests.backends.making import body
 
 
-def contexts(folder: Path, address: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Of a server whose certificate is for ``address``, and of a client that trusts it."""
+def served_with(folder: Path, address: str, *, days: int = 1) -> tuple[ssl.SSLContext, Path]:
+    """A server's context whose certificate is for ``address`` and ends in so many days, and the file
+    with the authority that a client is to trust for it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a storage")])
     now = dt.datetime.now(dt.UTC)
@@ -32,8 +32,8 @@ def contexts(folder: Path, address: str) -> tuple[ssl.SSLContext, ssl.SSLContext
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=9))
+        .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(alternative, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -50,12 +50,15 @@ def contexts(folder: Path, address: str) -> tuple[ssl.SSLContext, ssl.SSLContext
     )
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(pair)
-    return server, ssl.create_default_context(cadata=public.decode())
+    server.set_alpn_protocols(["h2", "http/1.1"])
+    authority = folder / "authority.pem"
+    authority.write_bytes(public)
+    return server, authority
 
 
 async def test_bodies_are_whole_or_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server, trusting = contexts(tmp_path, "127.0.0.1")
-    monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusting)
+    server, authority = served_with(tmp_path, "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     large = bytes(range(256)) * 4096
     arrived = []
     begun = asyncio.Event()
@@ -92,16 +95,16 @@ async def test_bodies_are_whole_or_cut(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("address", "trusted"),
-    [("127.0.0.1", False), ("127.0.0.2", True)],
-    ids=["nobody's", "another's"],
+    ("address", "days", "trusted"),
+    [("127.0.0.1", 1, False), ("127.0.0.2", 1, True), ("127.0.0.1", -1, True)],
+    ids=["nobody's", "another's", "expired"],
 )
 async def test_a_certificate_that_is_not_the_storages_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, trusted: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, days: int, trusted: bool
 ) -> None:
-    server, trusting = contexts(tmp_path, address)
+    server, authority = served_with(tmp_path, address, days=days)
     if trusted:
-        monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusting)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     asked = []
 
     async def handle(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -114,3 +117,30 @@ async def test_a_certificate_that_is_not_the_storages_is_refused(
             await client.send("GET", "/k", {"authorization": "secret"})
         await client.aclose()
     assert not any(asked)
+
+
+async def test_http_1_is_what_is_spoken_and_a_large_answer_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, authority = served_with(tmp_path, "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    large = bytes(range(256)) * 40_000
+    spoken = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        spoken.append(writer.get_extra_info("ssl_object").selected_alpn_protocol())
+        for _ in range(2):
+            await head_of(reader)
+            writer.write(reply(200, large))
+            await writer.drain()
+
+    async with answering(handle, server) as origin:
+        client = Client(origin, allow_private=True)
+        await client.open()
+        for _ in range(2):
+            answer = await client.send("GET", "/k", {})
+            got = b"".join([piece async for piece in answer.pieces(len(large))])
+            assert got == large
+            await answer.aclose()
+        await client.aclose()
+    assert spoken == ["http/1.1"]  # one connection

@@ -45,7 +45,9 @@ class Service:
             asked = Asked(method, parts.path, query, headers, body)
             answer = self.answers[min(len(self.asked), len(self.answers) - 1)]
             self.asked.append(asked)
-            writer.write(answer if isinstance(answer, bytes) else answer(asked))
+            said = answer if isinstance(answer, bytes) else answer(asked)
+            head, end, _ = said.partition(b"\r\n\r\n")
+            writer.write(head + end if method == "HEAD" else said)
             await writer.drain()
 
 

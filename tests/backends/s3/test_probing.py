@@ -114,7 +114,7 @@ def error(code: str, more: str = "") -> str:
         (404, error("NoSuchBucket"), {}, "no such bucket"),
         (403, error("AccessDenied"), {}, "permission.*s3:ListBucket"),
         (200, "<html>Welcome to nginx</html>", {}, "is endpoint right"),
-        (404, "<html>", {}, "is endpoint right"),
+        (404, "<html>", {}, "correct bucket, endpoint"),
         (301, "", {}, "correct the endpoint"),
     ],
 )
