@@ -24,6 +24,8 @@ class Backend:
     make: Callable[[Settings], Storage]
     needs: Collection[str] = ()
     may: Collection[str] = ()
+    make_anew: Callable[[Settings], Storage] | None = None
+    """Makes one that takes nothing for known from before, where storages remember something."""
     probe: Callable[[Settings], Awaitable[Sequence[Finding]]] | None = None
     """Tries a storage of these settings, where more can be told than by its verbs."""
     policy: Callable[[Settings], Mapping[str, object]] | None = None
@@ -55,6 +57,8 @@ async def probe(type: str, settings: Settings) -> Sequence[Finding]:
     backend = BACKENDS[type]
     if backend.probe is not None:
         return await backend.probe(settings)
+    if backend.make_anew is not None:
+        storage = backend.make_anew(settings)
     opened = await attempt("open it", storage.open)
     if opened.grade is Grade.WRONG:
         return [opened]
@@ -123,6 +127,13 @@ def _webdav(settings: Settings) -> Storage:
     return WebDavStorage(webdav_settings(settings))
 
 
+def _webdav_anew(settings: Settings) -> Storage:
+    from backends.webdav.settings import webdav_settings  # noqa: PLC0415
+    from backends.webdav.storage import WebDavStorage  # noqa: PLC0415
+
+    return WebDavStorage(webdav_settings(settings), anew=True)
+
+
 async def _probe_s3(settings: Settings) -> Sequence[Finding]:
     from backends.s3.probing import probe as probe_s3  # noqa: PLC0415
     from backends.s3.settings import read_settings  # noqa: PLC0415
@@ -143,6 +154,7 @@ BACKENDS: Mapping[str, Backend] = {
     "s3": Backend(make=_s3, needs=S3_NEEDS, may=S3_MAY, probe=_probe_s3, policy=_policy_of_s3),
     "webdav": Backend(
         make=_webdav,
+        make_anew=_webdav_anew,
         needs=("endpoint",),
         may=(
             *("username", "password", "token", "prefix", "url", "link_mode", "allow_private"),

@@ -41,6 +41,7 @@ from backends.webdav.probing import probe
 from backends.webdav.publishing import INCOMING, PAUSES_S, Incoming, Publisher, outcome_unknown
 from backends.webdav.reading import Reader
 from backends.webdav.refusals import refusal
+from backends.webdav.remembering import remember, remembered
 from backends.webdav.settings import WebDavSettings
 from backends.webdav.states import State, state_of, stored_as
 from backends.webdav.walking import Walk
@@ -70,7 +71,8 @@ class WebDavStorage(Storage):
     """A folder of a WebDAV server. See ``backends.webdav`` for the layout.
 
     What it can is known once it is open: it depends on the server. ``dialect``: what was found of
-    the same server before; it is found out at ``open`` otherwise.
+    the same server before; otherwise it is found out at ``open``, or remembered from the last day
+    unless it is to be found out ``anew``.
     """
 
     can = Can.TREE
@@ -81,6 +83,7 @@ class WebDavStorage(Storage):
         settings: WebDavSettings,
         *,
         dialect: Dialect | None = None,
+        anew: bool = False,
         timeouts: Timeouts | None = None,
         pauses_s: tuple[float, ...] = PAUSES_S,
     ) -> None:
@@ -95,6 +98,7 @@ class WebDavStorage(Storage):
         self._pauses_s = pauses_s
         self._afterwards = Afterwards()
         self._opened: _Opened | None = None
+        self._anew = anew
         self.dialect = dialect
 
     async def open(self) -> None:
@@ -124,8 +128,11 @@ class WebDavStorage(Storage):
         if self._uploads is not None:
             home = Dav(self._uploads, settings.authorizer)
             uploads = Uploads(home, dav, self._afterwards, pauses_s=self._pauses_s)
+        if self.dialect is None and not self._anew:
+            self.dialect = await remembered(dav)
         if self.dialect is None:
             self.dialect = await probe(dav, folders, uploads)
+            await remember(dav, self.dialect)
         dialect = self.dialect
         if uploads is not None:
             uploads.keeps_times = dialect.chunk_times
