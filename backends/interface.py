@@ -300,6 +300,10 @@ class Storage(abc.ABC):
     async def aclose(self) -> None:
         """Release everything."""
 
+    async def tidy(self) -> None:
+        """Remove what is surely ours and was left, long ago, by who ended badly. One process asks for it
+        now and then. Never fails on what cannot be removed: that waits for the next time."""
+
     def about(self) -> str:
         """What was found out about it when it was opened, in lines for people; "" if nothing was."""
         return ""

@@ -40,6 +40,9 @@ class Around(Storage):
     async def aclose(self) -> None:
         await self.inner.aclose()
 
+    async def tidy(self) -> None:
+        await self.ask("tidy", self.inner.tidy)
+
     def about(self) -> str:
         return self.inner.about()
 

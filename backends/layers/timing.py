@@ -12,7 +12,7 @@ from backends.layers.around import Around, AroundContent
 _T = TypeVar("_T")
 COPIED_A_SECOND = 16 * 1024 * 1024
 """Bytes that a storage moves or puts together in a second at least."""
-_LONG = frozenset({"copy", "move", "copy_part", "complete_parts"})
+_LONG = frozenset({"tidy", "copy", "move", "copy_part", "complete_parts"})
 
 
 class Timing(Around):

@@ -79,7 +79,15 @@ class Uploads:
 
     def new_id(self, path: str) -> str:
         """The id of an upload that is to become ``path``."""
-        return f"{self._beginning(path)}{secrets.token_hex(12)}"
+        return f"{self._beginning(path)}{int(time.time()):x}-{secrets.token_hex(12)}"
+
+    def age_s(self, upload: str) -> float:
+        """How long ago such an upload was begun."""
+        begun = upload.rpartition("-")[0].rpartition("-")[2]
+        try:
+            return time.time() - int(begun, 16)
+        except ValueError:
+            return 0.0
 
     def is_of(self, upload: str, path: str) -> bool:
         """Whether such an upload can have been begun for ``path``."""

@@ -1,11 +1,13 @@
 """Self-descriptions: in properties of a file where the server keeps those, else beside it."""
 
 import abc
+import ast
 import base64
 import binascii
 import hashlib
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from backends.errors import Damaged, Unavailable
@@ -14,9 +16,9 @@ from backends.webdav.asking import Dav
 from backends.webdav.dialect import Dialect
 from backends.webdav.folders import Folders
 from backends.webdav.multistatus import Resource
-from backends.webdav.records import packed, unpacked
+from backends.webdav.records import packed, subject, unpacked
 from backends.webdav.refusals import refusal
-from backends.webdav.states import STAMP, State
+from backends.webdav.states import STAMP, State, state_of
 
 ABOUT = f"{RESERVED}/about"
 """The folder of the descriptions that lie beside."""
@@ -54,6 +56,10 @@ class Descriptions(abc.ABC):
 
     async def forget(self, path: str, state: State) -> None:
         """Drop the description of what is no longer under ``path``."""
+
+    async def is_void(self, beside: str) -> bool:
+        """Whether ``beside``, a file of ABOUT, describes nothing that is there."""
+        return False
 
 
 class Properties(Descriptions):
@@ -103,8 +109,9 @@ class Beside(Descriptions):
 
     most = MAX_DESCRIPTION
 
-    def __init__(self, dav: Dav, folders: Folders) -> None:
+    def __init__(self, dav: Dav, dialect: Dialect, folders: Folders) -> None:
         self._dav = dav
+        self._validator = dialect.validator
         self._folders = folders
 
     async def prepare(self, path: str) -> None:
@@ -127,6 +134,21 @@ class Beside(Descriptions):
 
     async def forget(self, path: str, state: State) -> None:
         await self._dav.must("DELETE", _where(path, state), takes=(404, 409, 410))
+
+    async def is_void(self, beside: str) -> bool:
+        answer = await self._dav.send("GET", beside)
+        if answer.status != 200:
+            await answer.excerpt()
+            return False
+        try:
+            of = subject(await answer.document(2 * MAX_DESCRIPTION))
+            path = _path(of)
+        except Damaged:
+            return False
+        there = await self._dav.look(path)
+        if there is None or there.is_folder:
+            return True
+        return _of(path, state_of(there, self._validator)) != of
 
     async def _read(self, path: str, state: State) -> bytes | None:
         where = _where(path, state)
@@ -164,7 +186,7 @@ def descriptions(dav: Dav, dialect: Dialect, folders: Folders) -> Descriptions:
     """How descriptions are kept on a server of that dialect."""
     if dialect.properties:
         return Properties(dav, dialect)
-    return Beside(dav, folders) if dialect.renames else Nowhere()
+    return Beside(dav, dialect, folders) if dialect.renames else Nowhere()
 
 
 def _where(path: str, state: State) -> str:
@@ -177,3 +199,14 @@ def _folder(path: str) -> str:
 
 def _of(path: str, state: State) -> str:
     return f"{state.size} {state.validator} {path!r}"
+
+
+def _path(of: str) -> str:
+    """The path in what ``_of`` made. Damaged if there is none."""
+    for at, character in enumerate(of):
+        if character in "'\"" and of[at - 1] == " ":
+            with suppress(ValueError, SyntaxError):
+                path: object = ast.literal_eval(of[at:])
+                if isinstance(path, str) and repr(path) == of[at:]:
+                    return path
+    raise Damaged("a description of nobody knows what")

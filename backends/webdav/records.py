@@ -18,9 +18,19 @@ def unpacked(record: bytes, of: str) -> bytes | None:
 
     Damaged if it is not what was written.
     """
+    described, description = _read(record)
+    return description if described == of.encode() else None
+
+
+def subject(record: bytes) -> str:
+    """What a record is of. Damaged as ``unpacked``."""
+    return _read(record)[0].decode()
+
+
+def _read(record: bytes) -> tuple[bytes, bytes]:
     magic, _, rest = record.partition(b"\n")
     digest, _, body = rest.partition(b"\n")
     if magic != _MAGIC or hashlib.sha256(body).hexdigest().encode() != digest:
         raise Damaged("a description is not what was written")
     described, _, description = body.partition(b"\n")
-    return description if described == of.encode() else None
+    return described, description

@@ -34,7 +34,7 @@ from backends.webdav.describing import Descriptions, descriptions
 from backends.webdav.dialect import Chunks, Dialect
 from backends.webdav.folders import Folders, Locks
 from backends.webdav.hrefs import encoded
-from backends.webdav.leftovers import remove_stale
+from backends.webdav.leftovers import Leftovers
 from backends.webdav.multistatus import Resource
 from backends.webdav.parts import Parts
 from backends.webdav.probing import probe
@@ -145,7 +145,6 @@ class WebDavStorage(Storage):
             max_description=kept.most,
             min_part=SMALLEST if Can.PARTS in self.can else 0,
         )
-        await remove_stale(dav)
         publisher = Publisher(
             dav=dav,
             dialect=dialect,
@@ -181,6 +180,10 @@ class WebDavStorage(Storage):
         await self._afterwards.aclose()
         for client in self._clients():
             await client.aclose()
+
+    async def tidy(self) -> None:
+        opened = self._ready()
+        await Leftovers(opened.dav, opened.uploads, opened.descriptions).remove()
 
     def about(self) -> str:
         return "" if self.dialect is None else str(self.dialect)

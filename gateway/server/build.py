@@ -30,6 +30,7 @@ from gateway.jobs import (
     leavings,
     scrub,
     snapshots,
+    tidying,
     unfinished,
     watcher,
 )
@@ -302,6 +303,7 @@ def _jobs(
         janitor.run(services, janitor.JanitorRules()),
         leavings.run(services, roll),
         unfinished.run(services),
+        tidying.run(services),
         snapshots.run(services.catalog, snapshot_rules),
         digesting.run(services),
         *(watcher.run(services, name) for name in services.storages),

@@ -35,7 +35,7 @@ def verbs(of: type) -> set[str]:
 
 def test_every_verb_is_passed_on() -> None:
     assert verbs(Storage) - STAGING == verbs(Around) - {"ask"}
-    assert verbs(Around) - {"ask", "open", "aclose", "check", "about"} <= verbs(Prefixed)
+    assert verbs(Around) - {"ask", "open", "aclose", "check", "about", "tidy"} <= verbs(Prefixed)
 
 
 class Refusing(Around):
