@@ -230,10 +230,11 @@ class Dav:
                 return f"{scheme}://{origin.authority}{self.own(path)}"
 
     async def _found_out(self, path: str, kept: Sequence[str]) -> Resource | _Unseen:
-        # rclone and WsgiDAV look twice, and stumble when a file is replaced in between.
+        # rclone, WsgiDAV and sabre/dav look more than once, and stumble when a file is replaced in
+        # between: they answer 500, or tell of a file without saying in what state it is.
         for _ in range(_TRIES - 1):
             seen = await self._seen(path, kept)
-            if isinstance(seen, Resource) or seen.status != 500:
+            if seen.status != 500 and not (isinstance(seen, Resource) and seen.is_half_told):
                 return seen
         return await self._seen(path, kept)
 

@@ -39,6 +39,12 @@ class Resource:
     kept: Mapping[str, str] = field(default_factory=dict)
     """The properties that are ours, by local name."""
 
+    @property
+    def is_half_told(self) -> bool:
+        """Whether it is a file without a size, or with neither ETag nor time."""
+        state = self.modified_s if self.etag is None else self.etag
+        return not self.is_folder and (self.size is None or state is None)
+
 
 async def resources(pieces: AsyncIterable[bytes]) -> AsyncGenerator[Resource, None]:
     """The resources of a multistatus document, as it comes in.

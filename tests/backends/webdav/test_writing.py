@@ -86,6 +86,30 @@ async def test_a_server_that_stumbles_over_a_file_is_asked_again(
         await storage.stat("b/k")
 
 
+@pytest.mark.parametrize(
+    "told", ["", "<getetag>x</getetag>", "<getcontentlength>4</getcontentlength>"]
+)
+async def test_a_server_that_tells_half_of_a_file_is_asked_again(
+    storage: WebDavStorage, server: Lying, told: str
+) -> None:
+    """As one does that opens it while it is replaced."""
+
+    async def half(_: web.Request) -> web.StreamResponse:
+        text = (
+            '<multistatus xmlns="DAV:"><response><href>/b/k</href><propstat><prop><resourcetype/>'
+            f"{told}</prop><status>HTTP/1.1 200 OK</status></propstat></response></multistatus>"
+        )
+        return web.Response(status=207, text=text)
+
+    await put(storage, "b/k", b"data")
+    server.lies.append(on("PROPFIND", half, path="b/k", times=2))
+    assert (await storage.stat("b/k")).fingerprint.size == 4
+    server.lies.append(on("PROPFIND", half, path="b/k", times=3))
+    with pytest.raises(Unavailable, match=r"does not tell|neither ETag nor time"):
+        await storage.stat("b/k")
+    assert await bytes_at(storage, "b/k") == b"data"
+
+
 async def test_a_pause_that_is_asked_for_is_told(storage: WebDavStorage, server: Lying) -> None:
     server.lies.append(on("PUT", status(503, Retry_After="7")))
     with pytest.raises(Throttled) as throttled:
