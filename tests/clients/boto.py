@@ -21,7 +21,7 @@ def client(endpoint: Endpoint, **options: Any) -> Iterator["S3Client"]:
     """A client, closed at the end.
 
     ``options``: access_key, secret_key, url, region, addressing_style, verify (a file of
-    certificates), or Config's. Signature version 4 unless told otherwise: boto3 presigns with
+    certificates), or Config's. Asks once, and signature version 4 unless told otherwise: boto3 presigns with
     version 2 by itself.
     """
     access_key = options.pop("access_key", endpoint.access_key)
@@ -29,12 +29,13 @@ def client(endpoint: Endpoint, **options: Any) -> Iterator["S3Client"]:
     url = options.pop("url", endpoint.url)
     region = options.pop("region", endpoint.region)
     verify = options.pop("verify", None)
+    retries = options.pop("retries", {"total_max_attempts": 1})
     style = options.pop("addressing_style", "path")
     behaviour: Any = {"addressing_style": style, **options.pop("s3", {})}
     config = Config(
         s3=behaviour,
         signature_version=options.pop("signature_version", "s3v4"),
-        retries={"total_max_attempts": 1},
+        retries=retries,
         connect_timeout=5,
         read_timeout=30,
         **options,

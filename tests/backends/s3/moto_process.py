@@ -1,7 +1,13 @@
-"""The program that ``moto_server`` starts: moto on a free port of loopback, until its input ends."""
+"""The program that ``moto_server`` starts: moto on a free port of loopback, until its input ends.
 
+A line of input, ``stop`` or ``start``, ends all that listens and every connection, or begins it again on the
+same port: what a service is seen to do that starts again, for moto itself would forget all.
+"""
+
+import contextlib
 import io
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -12,7 +18,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.s3 import models
 from moto.s3.exceptions import NoSuchUpload
 from moto.s3.models import FakeKey, S3Backend
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 
 class _OneAtATime:
@@ -40,9 +46,46 @@ class _Quiet(WSGIRequestHandler):
         pass
 
 
-def _end_with_input() -> None:
-    sys.stdin.read()
-    os._exit(0)
+class _Service:
+    """What listens, and its connections."""
+
+    def __init__(self) -> None:
+        self._app = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+        self._server: _Listening | None = None
+        self.port = 0
+
+    def start(self) -> None:
+        self._server = _Listening("127.0.0.1", self.port, self._app, _Quiet)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server.cut()
+
+
+class _Listening(ThreadedWSGIServer):
+    """Knows its connections."""
+
+    def __init__(self, *given: Any) -> None:
+        self._connections: set[socket.socket] = set()
+        super().__init__(*given)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._connections.add(connection)
+        return connection, address
+
+    def close_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().close_request(request)
+
+    def cut(self) -> None:
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def _mend() -> None:
@@ -63,18 +106,15 @@ def _refusing_unknown_uploads(act: Callable[..., FakeKey]) -> Callable[..., Fake
 
 
 def main() -> None:
-    """Print the port, then serve."""
+    """Print the port, then serve; print each line of input when it is done."""
     _mend()
-    server = make_server(
-        "127.0.0.1",
-        0,
-        _OneAtATime(DomainDispatcherApplication(create_backend_app)),
-        threaded=True,
-        request_handler=_Quiet,
-    )
-    print(server.server_port, flush=True)
-    threading.Thread(target=_end_with_input, daemon=True).start()
-    server.serve_forever()
+    service = _Service()
+    service.start()
+    print(service.port, flush=True)
+    for line in sys.stdin:
+        service.stop() if line == "stop\n" else service.start()
+        print(line, end="", flush=True)
+    os._exit(0)
 
 
 if __name__ == "__main__":

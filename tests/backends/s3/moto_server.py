@@ -16,22 +16,50 @@ _ROOT = Path(__file__).parents[3]
 _numbers = count()
 
 
+class Moto:
+    """A process of moto, which ends with ours."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.backends.s3.moto_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=_ROOT,
+        )
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def stop(self) -> None:
+        """No connection is left, and none is taken; it forgets nothing."""
+        self._do("stop")
+
+    def start(self) -> None:
+        """Take connections again."""
+        self._do("start")
+
+    def close(self) -> None:
+        """End it."""
+        self.process.communicate(timeout=20)
+
+    def _do(self, what: str) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(what, file=self.process.stdin, flush=True)
+        assert self.process.stdout.readline() == f"{what}\n"
+
+
 @cache
-def _started() -> tuple[subprocess.Popen[str], int]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.backends.s3.moto_process"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=_ROOT,
-    )
-    assert process.stdout is not None
-    return process, int(process.stdout.readline())
+def _started() -> Moto:
+    return Moto()
 
 
-def moto_settings(*, public: bool = False, **others: object) -> dict[str, object]:
-    """Settings for a new bucket of its own. ``public``: anybody can read there, by its ``url``."""
-    _, port = _started()
+def moto_settings(
+    moto: Moto | None = None, /, *, public: bool = False, **others: object
+) -> dict[str, object]:
+    """Settings for a new bucket of its own, of the process of all tests if none is given. ``public``:
+    anybody can read there, by its ``url``."""
+    port = (moto or _started()).port
     bucket = f"bucket-{next(_numbers)}"
     connection = http.client.HTTPConnection("127.0.0.1", port)
     scope = "AWS4-HMAC-SHA256 Credential=key/20261126/us-east-1/s3/aws4_request, Signature=any"

@@ -61,7 +61,7 @@ master_process off;
 worker_processes 1;
 pid {folder}/pid;
 error_log {folder}/error.log;
-events {{ worker_connections 256; }}
+events {{ worker_connections 1024; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body;
@@ -121,6 +121,8 @@ class Process:
 
     def start(self) -> None:
         """Return when it answers."""
+        # Of one that was killed: its number may be somebody's by now.
+        (self._folder / "pid").unlink(missing_ok=True)
         with (self._folder / "output").open("a") as output:
             self._running = subprocess.Popen(
                 self._command,

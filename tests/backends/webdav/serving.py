@@ -39,9 +39,15 @@ def webdav_storage(name: str) -> WebDavStorage:
     return _Remembering(name)
 
 
+def placed_storage(name: str) -> tuple[str, WebDavStorage]:
+    """The same, and the folder that it is in, for who comes there without it."""
+    told = settings_of(name)
+    return str(told["prefix"]), _Remembering(name, told)
+
+
 class _Remembering(WebDavStorage):
-    def __init__(self, name: str) -> None:
-        told = settings_of(name)
+    def __init__(self, name: str, given: dict[str, object] | None = None) -> None:
+        told = given or settings_of(name)
         if not running(name).settings:
             told |= {"url": running(name).url, "link_mode": "direct"}
         settings = webdav_settings(told)
