@@ -4,6 +4,7 @@ It is found out anew when the server introduces itself otherwise, when it is rea
 by another version of S3front.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
@@ -23,11 +24,6 @@ from backends.webdav.records import packed, unpacked
 DIALECT: Final = f"{RESERVED}/dialect"
 """The file it is kept in."""
 KEPT_S: Final = 24 * 3600
-
-try:
-    _VERSION = version("s3front")
-except PackageNotFoundError:
-    _VERSION = "unknown"
 
 _MOST: Final = 16 * 1024
 _SAID: Final = ("Server", "DAV", "X-Sabre-Version", "X-Powered-By", "Allow")
@@ -68,7 +64,16 @@ async def _of(dav: Dav) -> str:
     answer = await dav.send("OPTIONS", "", folder=True)
     await answer.excerpt()
     said = "\n".join(answer.headers.get(name, "") for name in _SAID)
-    return f"{_VERSION} {dav.where} {hashlib.sha256(said.encode()).hexdigest()}"
+    # Which reads a file.
+    ours = await asyncio.to_thread(_version)
+    return f"{ours} {dav.where} {hashlib.sha256(said.encode()).hexdigest()}"
+
+
+def _version() -> str:
+    try:
+        return version("s3front")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _plain(dialect: Dialect, name: str) -> object:

@@ -89,7 +89,7 @@ async def test_another_version_finds_out_for_itself(
     server: Lying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert await is_found_out(server, over(server))
-    monkeypatch.setattr(remembering, "_VERSION", "another")
+    monkeypatch.setattr(remembering, "_version", lambda: "another")
     assert await is_found_out(server, over(server))
 
 
