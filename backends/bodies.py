@@ -1,6 +1,6 @@
 """Whole bodies: all of them, of the size that was said, or an error."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from backends.errors import Damaged
 from backends.interface import Staged
@@ -16,3 +16,9 @@ async def stage_whole(staged: Staged, body: AsyncIterator[bytes], size: int | No
         await staged.write(piece)
     if size is not None and count < size:
         raise Damaged(f"the body ended after {count} of {size} bytes")
+
+
+async def given(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """A body of bytes that are there already."""
+    for piece in pieces:
+        yield piece

@@ -18,6 +18,7 @@ from backends.local.opening import open_components
 from backends.local.storage import LocalStorage
 from backends.memory import MemoryStorage
 from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS, RemoteMemoryStorage
+from tests.backends.mirror.members import dying, flapping, memories, mirror_of
 from tests.backends.s3 import live
 from tests.backends.s3.moto_server import moto_storage
 from tests.backends.webdav.serving import webdav_storage
@@ -74,6 +75,21 @@ MAKE |= {
     "prefixed": over_memory(lambda inner: Prefixed(inner, "team")),
     "retrying": over_memory(Retrying),
     "timing": over_memory(Timing),
+}
+
+MAKE |= {
+    "mirror-as-s3": lambda _root, _patch: mirror_of(memories(AS_S3, S3_LIMITS)),
+    "mirror-as-webdav": lambda _root, _patch: mirror_of(memories(AS_WEBDAV, Limits())),
+    "mirror-of-all": lambda _root, _patch: mirror_of(memories(AS_S3, S3_LIMITS), quorum="all"),
+    "mirror-without-copies": lambda _root, _patch: mirror_of(
+        memories(AS_S3, S3_LIMITS), copies=False
+    ),
+    "mirror-first-dead": lambda _root, _patch: dying("nas", AS_S3, S3_LIMITS),
+    "mirror-last-dead": lambda _root, _patch: dying("cloud", AS_S3, S3_LIMITS),
+    "mirror-flapping": lambda _root, _patch: flapping(AS_S3, S3_LIMITS),
+    "mirror-of-files": lambda root, _patch: mirror_of(
+        {"nas": LocalStorage(root=root), "cloud": RemoteMemoryStorage(AS_S3, S3_LIMITS)}
+    ),
 }
 
 CANNOT_HOLD: dict[str, Collection[str]] = {

@@ -1,0 +1,36 @@
+"""What is to be done to its end, even if its caller is cancelled."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from backends.mirror.ledger import Entry, Ledger
+
+_T = TypeVar("_T")
+
+
+async def finished(act: Coroutine[Any, Any, _T]) -> _T:
+    """Its outcome. A caller that is cancelled waits for it all the same."""
+    task = asyncio.create_task(act)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # which nobody is there to be told
+        raise
+
+
+async def begun(
+    ledger: Ledger, path: str, member: str, *, create: bool = False, tree: bool = False
+) -> tuple[int, Entry]:
+    """As ``Ledger.begin``. A caller that is cancelled leaves no token behind."""
+    beginning = asyncio.create_task(ledger.begin(path, member, create=create, tree=tree))
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        await asyncio.wait([beginning])
+        if not beginning.cancelled() and beginning.exception() is None:
+            token, _ = beginning.result()
+            await ledger.abandon(path, member, token, unknown=False)
+        raise

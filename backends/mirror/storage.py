@@ -1,0 +1,494 @@
+"""The verbs of ``backends.interface`` over several storages."""
+
+import asyncio
+import contextlib
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
+from functools import partial, reduce
+from typing import Literal, TypeVar
+
+from backends import naming
+from backends.errors import (
+    Damaged,
+    NotFound,
+    StorageError,
+    Unavailable,
+    Unsupported,
+)
+from backends.interface import RESERVED, Can, Content, Fingerprint, Limits, Storage, Stored
+from backends.mirror.body import Body, BodyFailed
+from backends.mirror.breaker import Breaker
+from backends.mirror.crew import Crew
+from backends.mirror.finding import Finding
+from backends.mirror.ledger import Entry, Ledger, State
+from backends.mirror.marking import MARK_BYTES, generation_of, unmarked
+from backends.mirror.meeting import Meeting
+from backends.mirror.member import Member
+from backends.mirror.putting import Putting
+from backends.mirror.reading import MirrorContent, holders, told
+from backends.mirror.repairing import Repairs
+from backends.mirror.turns import Turns
+
+_T = TypeVar("_T")
+
+_PAGE = 500
+_OF_ALL = (
+    Can.UNSIZED | Can.OUTLIVE | Can.CREATE | Can.DESCRIBE | Can.COPY | Can.PARTS | Can.COPY_PARTS
+)
+"""What a mirror can if all its members can."""
+
+
+class Mirror(Storage):
+    """See ``backends.mirror``. It owns its members and its ledger: both are opened and closed with it.
+
+    ``members``: by name, in the order in which they are asked. ``refill``: those that may be found
+    empty, as a disk that was replaced is; what they held is given to them again.
+    """
+
+    def __init__(
+        self,
+        members: Mapping[str, Storage],
+        ledger: Ledger,
+        *,
+        quorum: Literal[1, "all"] = 1,
+        copies: bool = True,
+        refill: Sequence[str] = (),
+        breaker: Callable[[], Breaker] = Breaker,
+    ) -> None:
+        self.members = {name: Member(name, one, breaker()) for name, one in members.items()}
+        self.ledger = ledger
+        self._crew = Crew(members=self.members, ledger=ledger, copies=copies)
+        self._in_order = self._crew.in_order
+        self._turns = Turns()
+        self._finding = Finding(self._crew)
+        self.repairs = Repairs(self, self._crew, self._turns)
+        self._putting = Putting(self._crew, self.repairs, all=quorum == "all")
+        self._is_open = False
+        self._meeting = Meeting(self._in_order, ledger, copies=copies, refill=refill)
+        for member in self._in_order:
+            member.meet = self._meet
+        self._declare()
+
+    def _declare(self) -> None:
+        every = [member.can for member in self._in_order]
+        of_all = reduce(lambda one, other: one & other, every) & _OF_ALL
+        of_any = reduce(lambda one, other: one | other, every) & Can.TREE
+        self.can = of_all | of_any | Can.UNIQUE
+        limits = [member.storage.limits for member in self._in_order]
+        self.limits = Limits(
+            max_segment=min(one.max_segment for one in limits),
+            max_path=min(one.max_path for one in limits),
+            max_object=min(one.max_object for one in limits),
+            max_write=min(one.max_write for one in limits),
+            min_part=max(one.min_part for one in limits),
+            max_description=max(0, min(one.max_description for one in limits) - MARK_BYTES),
+        )
+
+    async def open(self) -> None:
+        """With those members that are there; the first time, and with a new ledger, with all."""
+        if self._is_open:
+            return
+        await self.ledger.open()
+        try:
+            await self._meeting.begin()
+            await self._open_members()
+            await self._meeting.end()
+        except BaseException:
+            await self.aclose()
+            raise
+        self._is_open = True
+        self._declare()
+
+    async def _open_members(self) -> None:
+        outcomes = await asyncio.gather(
+            *(member.open() for member in self._in_order), return_exceptions=True
+        )
+        failed: list[StorageError] = []
+        for member, outcome in zip(self._in_order, outcomes, strict=True):
+            if isinstance(outcome, StorageError):
+                member.cause = str(outcome)
+                member.breaker.rest()
+                failed.append(outcome)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+        if failed and (len(failed) == len(self._in_order) or self._meeting.needs_all):
+            raise failed[0]
+
+    async def _meet(self, member: Member) -> None:
+        await self._meeting.meet(member)
+        self._declare()
+
+    async def aclose(self) -> None:
+        self._is_open = False
+        for member in self._in_order:
+            await member.aclose()
+        await self.ledger.aclose()
+
+    def about(self) -> str:
+        """Its members, and what ``open`` has found out."""
+        names = ", ".join(member.name for member in self._in_order)
+        kind = "a mirror of" if self._crew.copies else "failover between"
+        return "\n".join([f"{kind} {names}", *self._meeting.told])
+
+    def check(self) -> None:
+        if not self._is_open:
+            raise Unavailable("the storage is not open")
+
+    def resting(self) -> Mapping[str, str]:
+        """The members that are not asked at the moment, and why."""
+        return {one.name: one.cause for one in self._in_order if one.breaker.rests}
+
+    # Names.
+
+    def claim(self, path: str) -> str:
+        for member in self._in_order:
+            # What a member folds that was not there yet, is not known.
+            with contextlib.suppress(Unavailable):
+                path = member.storage.claim(path)
+        return path
+
+    def natural(self, bucket: str, key: str) -> str | None:
+        names = {naming.natural(bucket, key, self.limits)}
+        for member in self._in_order:
+            with contextlib.suppress(Unavailable):
+                names.add(member.storage.natural(bucket, key))
+        return names.pop() if len(names) == 1 else None
+
+    # Reading.
+
+    async def stat(self, path: str) -> Stored:
+        self._check(path)
+
+        async def seen(entry: Entry, member: Member, of: Fingerprint) -> Stored:
+            stored = await member.ask(lambda: member.storage.stat(path))
+            if stored.fingerprint != of:
+                await self._finding.changed(entry, member, stored)
+                raise Damaged(f"{path!r} holds other bytes than those that were stored")
+            return told(
+                entry,
+                description=unmarked(stored.description),
+                damaged=stored.description_damaged,
+            )
+
+        _, stored = await self._finding.of_holders(path, seen)
+        return stored
+
+    async def read(
+        self,
+        path: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        only_if: Fingerprint | None = None,
+    ) -> Content:
+        self._check(path)
+
+        async def opened(_: Entry, member: Member, of: Fingerprint) -> tuple[Member, Content]:
+            content = await member.ask(
+                lambda: member.storage.read(path, first=first, last=last, only_if=of)
+            )
+            return member, content
+
+        entry, (member, content) = await self._finding.of_holders(path, opened, only_if=only_if)
+        return MirrorContent(entry, member, content, self._go_on)
+
+    async def _go_on(
+        self, entry: Entry, failed: Sequence[Member], first: int, last: int
+    ) -> tuple[Member, Content]:
+        """The same bytes, from another member than those that failed. StorageError if none has them."""
+
+        async def opened(_: Entry, member: Member, of: Fingerprint) -> tuple[Member, Content]:
+            content = await member.ask(
+                lambda: member.storage.read(entry.path, first=first, last=last, only_if=of)
+            )
+            return member, content
+
+        only_if = entry.fingerprint
+        _, found = await self._finding.of_holders(
+            entry.path, opened, only_if=only_if, without=failed
+        )
+        return found
+
+    async def list(
+        self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
+    ) -> AsyncGenerator[Stored, None]:
+        self.check()
+        if not _can_begin_a_path(prefix):
+            return
+        known = self._known(prefix, after)
+        others = self._listed(prefix, after, pass_over_closed=pass_over_closed)
+        async with aclosing(known), aclosing(others):
+            entry, other = await anext(known, None), await anext(others, None)
+            while entry is not None or other is not None:
+                if entry is not None and (other is None or entry.path <= other.path):
+                    is_there = other is not None and other.path == entry.path
+                    stored = told(entry)
+                    if other is not None and is_there:
+                        stored = await self._compared(entry, other) or stored
+                        other = await anext(others, None)
+                    yield stored
+                    entry = await anext(known, None)
+                elif other is not None:
+                    found = await self._finding.of_others(other.path)
+                    if found is not None and found.live:
+                        yield told(found)
+                    other = await anext(others, None)
+
+    async def _known(self, prefix: str, after: str) -> AsyncGenerator[Entry, None]:
+        while page := await self.ledger.entries(prefix, after=after, limit=_PAGE):
+            for entry in page:
+                yield entry
+            after = page[-1].path
+
+    async def _listed(
+        self, prefix: str, after: str, *, pass_over_closed: bool
+    ) -> AsyncGenerator[Stored, None]:
+        """Of the first member, as far as it can be asked."""
+        first = self._in_order[0]
+        if prefix.startswith(f"{RESERVED}/") or not first.admits() or not first.is_open:
+            return
+        listed = first.storage.list(prefix, after=after, pass_over_closed=pass_over_closed)
+        async with aclosing(listed):
+            try:
+                async for stored in listed:
+                    yield stored
+            except Unavailable as error:
+                first.failed(error)
+                return
+        first.succeeded()
+
+    async def _compared(self, entry: Entry, other: Stored) -> Stored | None:
+        """What is under a path that the first member lists with other bytes than it is known for."""
+        copy = entry.copies.get(self._in_order[0].name)
+        if copy is None or copy.state is not State.CURRENT or copy.token is not None:
+            return None
+        if copy.fingerprint == other.fingerprint:
+            return None
+        try:
+            stored = await self.stat(entry.path)
+        except StorageError:
+            return None
+        return Stored(
+            path=stored.path, fingerprint=stored.fingerprint, modified_ns=stored.modified_ns
+        )
+
+    # Writing.
+
+    async def write(
+        self,
+        path: str,
+        body: AsyncIterator[bytes],
+        *,
+        size: int | None,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
+        self._check(path)
+        self._may(description, create=create)
+        if size is None:
+            self._need(Can.UNSIZED)
+        elif size > self.limits.max_write:
+            raise Unsupported(f"a body of {size} bytes")
+        sent = Body(body, size)
+        await sent.keep()
+
+        async def act(member: Member, generation: int, *, creates: bool) -> Stored:
+            return await member.storage.write(
+                path,
+                sent.pieces(),
+                size=size,
+                description=self._crew.marked(generation, description),
+                create=creates,
+            )
+
+        try:
+            async with self._turns.of(path):
+                return await self._putting.put(
+                    path, act, members=self._in_order, create=create, sent=sent
+                )
+        except BodyFailed as failed:
+            raise (failed.__cause__ or failed) from None
+
+    async def copy(
+        self,
+        source: str,
+        path: str,
+        *,
+        only_if: Fingerprint,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
+        self._need(Can.COPY)
+        self._check(source)
+        self._check(path)
+        self._may(description, create=create)
+        entry = await self._finding.entry(source, only_if=only_if)
+        able = [member for member, _ in holders(self._in_order, entry)]
+        if description is None and Can.DESCRIBE in self.can:
+            description = (await self.stat(source)).description
+
+        async def act(member: Member, generation: int, *, creates: bool) -> Stored:
+            of = entry.copies[member.name].fingerprint or entry.fingerprint
+            try:
+                return await member.storage.copy(
+                    source,
+                    path,
+                    only_if=of,
+                    description=self._crew.marked(generation, description),
+                    create=creates,
+                )
+            except (NotFound, Damaged):
+                await self.ledger.doubt(source, member.name, of)
+                raise
+
+        async with self._turns.of(path):
+            return await self._putting.put(path, act, members=able, create=create)
+
+    async def delete(self, path: str) -> None:
+        self._check(path)
+        async with self._turns.of(path):
+            await self._putting.remove(path)
+
+    # Parts, all on the member that was chosen when they were begun.
+
+    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
+        self._need(Can.PARTS)
+        self._check(path)
+        self._may(description)
+        self._putting.refuse_fewer_than_all()
+        error: StorageError = Unavailable("no member can be asked")
+        for member in self._in_order:
+            if not member.admits():
+                continue
+            generation = await self.ledger.number()
+            kept = self._crew.marked(generation, description)
+            begin = partial(member.storage.begin_parts, path, description=kept)
+            try:
+                upload = await member.ask(begin)
+            except StorageError as failure:
+                if not failure.retryable:
+                    raise
+                error = failure
+            else:
+                return f"{member.name}/{generation}/{upload}"
+        raise error
+
+    async def write_part(
+        self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
+    ) -> str:
+        member, _, id = self._upload(path, upload)
+        return await self._of_upload(
+            member, lambda: member.storage.write_part(path, id, number, body, size=size)
+        )
+
+    async def copy_part(
+        self,
+        path: str,
+        upload: str,
+        number: int,
+        source: str,
+        *,
+        first: int,
+        last: int,
+        only_if: Fingerprint,
+    ) -> str:
+        self._need(Can.COPY_PARTS)
+        self._check(source)
+        member, _, id = self._upload(path, upload)
+        entry = await self._finding.entry(source, only_if=only_if)
+        copy = entry.copies.get(member.name)
+        if copy is not None and copy.state is State.CURRENT and copy.fingerprint is not None:
+            of = copy.fingerprint
+            return await self._of_upload(
+                member,
+                lambda: member.storage.copy_part(
+                    path, id, number, source, first=first, last=last, only_if=of
+                ),
+            )
+        content = await self.read(source, first=first, last=last, only_if=only_if)
+        async with aclosing(content):
+            return await self._of_upload(
+                member,
+                lambda: member.storage.write_part(
+                    path, id, number, content.chunks(), size=content.length
+                ),
+            )
+
+    async def complete_parts(
+        self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
+    ) -> Stored:
+        member, generation, id = self._upload(path, upload)
+        self._may(None, create=create)
+
+        async def act(_: Member, __: int, *, creates: bool) -> Stored:
+            try:
+                return await member.storage.complete_parts(path, id, parts, create=creates)
+            except NotFound:
+                # Completed already, if that is what is there: the answer was lost.
+                stored = await member.storage.stat(path)
+                if generation_of(stored.description) != generation:
+                    raise
+                return stored
+
+        async with self._turns.of(path):
+            entry = await self.ledger.find(path)
+            if entry is not None and entry.live and entry.generation == generation:
+                return told(entry)
+            return await self._putting.put(
+                path, act, members=[member], create=create, generation=generation
+            )
+
+    async def abort_parts(self, path: str, upload: str) -> None:
+        self._need(Can.PARTS)
+        try:
+            member, _, id = self._upload(path, upload)
+        except NotFound:
+            return
+        await self._of_upload(member, lambda: member.storage.abort_parts(path, id))
+
+    def _upload(self, path: str, upload: str) -> tuple[Member, int, str]:
+        self._need(Can.PARTS)
+        self._check(path)
+        name, _, rest = upload.partition("/")
+        generation, _, id = rest.partition("/")
+        if name not in self.members or not generation.isdecimal():
+            raise NotFound(f"no such upload of {path!r}")
+        return self.members[name], int(generation), id
+
+    async def _of_upload(self, member: Member, act: Callable[[], Awaitable[_T]]) -> _T:
+        if not member.admits():
+            raise Unavailable(f"{member.name!r}, which has the parts, rests: {member.cause}")
+        return await member.ask(act)
+
+    # What the verbs have in common.
+
+    def _check(self, path: str) -> None:
+        self.check()
+        naming.segments(path, self.limits)
+
+    def _may(self, description: bytes | None, *, create: bool = False) -> None:
+        if create:
+            self._need(Can.CREATE)
+        if description is not None:
+            self._need(Can.DESCRIBE)
+            if len(description) > self.limits.max_description:
+                raise Unsupported(f"a description of {len(description)} bytes")
+
+    def _need(self, can: Can) -> None:
+        if can not in self.can:
+            raise Unsupported(f"{can.name} is not declared")
+
+
+def _can_begin_a_path(prefix: str) -> bool:
+    try:
+        prefix.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

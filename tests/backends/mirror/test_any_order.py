@@ -1,0 +1,291 @@
+"""A mirror of members that fail, lose answers, answer late and come back, against a dictionary."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from backends.errors import Damaged, Exists, NotFound, StorageError, Unavailable
+from backends.interface import Storage, Stored
+from backends.layers.around import Around
+from backends.mirror.breaker import Breaker
+from backends.mirror.ledger import State
+from backends.mirror.meeting import MARK
+from backends.mirror.repairing import DOUBT_S, Repaired
+from backends.mirror.storage import Mirror
+from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
+from gateway.catalog.sqlite.mirror_ledger import SqliteMirrorLedger
+from tests.backends.making import body, bytes_at, paths
+from tests.backends.mirror.members import Time
+
+_T = TypeVar("_T")
+MODES = ("up", "down", "loses answers", "answers late")
+CHANGES = {"write", "delete", "copy", "complete_parts"}
+PATHS = st.sampled_from(["b/one", "b/two", ".s3front/o/aa/three"])
+SIZES = st.sampled_from([0, 1, 1, 300_000])
+
+
+class Faulty(Around):
+    """Fails as its ``mode`` says. What is late is done when it is told to ``arrive``."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.mode = "up"
+        self.late: list[Callable[[], Awaitable[object]]] = []
+
+    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
+        changes = verb in CHANGES
+        if self.mode == "down":
+            raise Unavailable("it does not answer")
+        if self.mode == "answers late" and changes:
+            self.late.append(act)
+            raise Unavailable("it does not answer in time")
+        done = await act()
+        if self.mode == "loses answers" and changes:
+            raise Unavailable("the answer was lost")
+        return done
+
+    async def write(
+        self,
+        path: str,
+        body: AsyncIterator[bytes],
+        *,
+        size: int | None,
+        description: bytes | None = None,
+        create: bool = False,
+    ) -> Stored:
+        """All of the body has arrived, whatever becomes of it."""
+        if self.mode == "down":
+            raise Unavailable("it does not answer")
+        pieces = [piece async for piece in body]
+
+        async def act() -> Stored:
+            return await self.inner.write(
+                path, given(pieces), size=size, description=description, create=create
+            )
+
+        return await self.ask("write", act)
+
+    async def arrive(self) -> None:
+        late, self.late = self.late, []
+        for act in late:
+            try:
+                await act()
+            except StorageError:
+                continue
+
+
+async def given(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+class AnyOrder(RuleBasedStateMachine):
+    copies = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.time = Time()
+        self.number = 0
+        self.members = {
+            name: Faulty(RemoteMemoryStorage(AS_S3, S3_LIMITS)) for name in ("nas", "cloud", "far")
+        }
+        self.mirror = Mirror(
+            self.members,
+            SqliteMirrorLedger(None, process="p", now_ns=self.time.ns),
+            copies=self.copies,
+            breaker=lambda: Breaker(clock=self.time),
+        )
+        self.acknowledged: dict[str, bytes] = {}
+        self.fingerprints: dict[str, str] = {}
+        self.possible: dict[str, list[bytes]] = {}
+        """What failed writes wanted: each may have replaced what was acknowledged before."""
+
+    def run(self, act: Awaitable[_T]) -> _T:
+        async def awaited() -> _T:
+            return await act
+
+        return self.runner.run(awaited())
+
+    def unlike_others(self, size: int) -> bytes:
+        """As no others are, if there are any."""
+        self.number += 1
+        return bytes([self.number % 256]) * size
+
+    @initialize()
+    def open(self) -> None:
+        self.run(self.mirror.open())
+
+    @rule(path=PATHS, size=SIZES, create=st.booleans())
+    def write(self, path: str, size: int, create: bool) -> None:
+        self.run(self._write(path, self.unlike_others(size), create=create))
+
+    async def _write(self, path: str, data: bytes, *, create: bool) -> None:
+        pieces = body(data[:100_000], data[100_000:])
+        try:
+            stored = await self.mirror.write(path, pieces, size=len(data), create=create)
+        except Exists:
+            assert create
+            assert path in self.acknowledged
+        except Unavailable:
+            self._failed(path, data)
+        else:
+            assert not (create and path in self.acknowledged)
+            self._acknowledged(path, data, stored)
+
+    def _acknowledged(self, path: str, data: bytes, stored: Stored) -> None:
+        self.acknowledged[path] = data
+        self.fingerprints[path] = stored.fingerprint.stamp
+        self.possible.pop(path, None)
+
+    def _failed(self, path: str, data: bytes) -> None:
+        if path in self.acknowledged:
+            self.possible.setdefault(path, []).append(data)
+
+    @rule(path=PATHS)
+    def delete(self, path: str) -> None:
+        self.run(self.mirror.delete(path))
+        self.acknowledged.pop(path, None)
+        self.fingerprints.pop(path, None)
+        self.possible.pop(path, None)
+
+    @rule(source=PATHS, path=PATHS)
+    def copy(self, source: str, path: str) -> None:
+        if source != path and source in self.acknowledged:
+            self.run(self._copy(source, path))
+
+    async def _copy(self, source: str, path: str) -> None:
+        try:
+            of = (await self.mirror.stat(source)).fingerprint
+            data = await bytes_at(self.mirror, source)
+        except Unavailable:
+            return
+        try:
+            stored = await self.mirror.copy(source, path, only_if=of)
+        except (Unavailable, Damaged):
+            self._failed(path, data)
+        else:
+            self._acknowledged(path, data, stored)
+
+    @rule(path=PATHS, size=SIZES)
+    def upload(self, path: str, size: int) -> None:
+        self.run(self._upload(path, self.unlike_others(size)))
+
+    async def _upload(self, path: str, data: bytes) -> None:
+        try:
+            upload = await self.mirror.begin_parts(path)
+            tag = await self.mirror.write_part(path, upload, 1, body(data), size=len(data))
+        except Unavailable:
+            return
+        try:
+            stored = await self.mirror.complete_parts(path, upload, [(1, tag)])
+        except Unavailable:
+            self._failed(path, data)
+        else:
+            self._acknowledged(path, data, stored)
+
+    @rule(name=st.sampled_from(["nas", "cloud", "far"]), mode=st.sampled_from(MODES))
+    def become(self, name: str, mode: str) -> None:
+        member = self.members[name]
+        member.mode = mode
+
+    @rule(name=st.sampled_from(["nas", "cloud", "far"]))
+    def arrive(self, name: str) -> None:
+        self.run(self.members[name].arrive())
+
+    @rule(seconds=st.sampled_from([1, 6, 70]))
+    def wait(self, seconds: int) -> None:
+        """What is late arrives before doubts end, as they are long enough for."""
+        self.time.now_s += seconds
+
+    @rule()
+    def doubts_end(self) -> None:
+        for member in self.members.values():
+            self.run(member.arrive())
+        self.time.now_s += DOUBT_S + 1
+
+    @rule()
+    def repair(self) -> None:
+        self.run(self.mirror.repairs.round())
+
+    @rule(path=PATHS)
+    def read(self, path: str) -> None:
+        self.run(self._read(path))
+
+    async def _read(self, path: str) -> None:
+        entry = await self.mirror.ledger.find(path)
+        held = path in self.acknowledged and any(
+            copy.state is State.CURRENT and self.members[name].mode != "down"
+            for name, copy in (entry.copies if entry else {}).items()
+        )
+        rests = set(self.mirror.resting())
+        try:
+            stored = await self.mirror.stat(path)
+            data = await bytes_at(self.mirror, path)
+        except NotFound:
+            assert path not in self.acknowledged
+        except Unavailable:
+            assert not held or rests
+        else:
+            is_known = stored.fingerprint.stamp == self.fingerprints.get(path)
+            if not is_known and data in self.possible.get(path, []):
+                self._acknowledged(path, data, stored)
+            assert data == self.acknowledged.get(path)
+            assert stored.fingerprint.stamp == self.fingerprints[path]
+
+    @invariant()
+    def listed(self) -> None:
+        async def listed() -> list[str]:
+            return [*await paths(self.mirror, ".s3front/"), *await paths(self.mirror)]
+
+        assert self.run(listed()) == sorted(self.acknowledged)
+
+    def teardown(self) -> None:
+        try:
+            self.run(self._rest())
+        finally:
+            self.run(self.mirror.aclose())
+            self.runner.close()
+
+    async def _rest(self) -> None:
+        """When all are well again and nothing is left to do, all are equal."""
+        for member in self.members.values():
+            member.mode = "up"
+            await member.arrive()
+        done = Repaired()
+        for _ in range(100):
+            self.time.now_s += DOUBT_S + 400
+            await self.mirror.repairs.knock()
+            done = await self.mirror.repairs.round()
+            if not (await self.mirror.ledger.backlog()).waiting:
+                break
+        else:
+            raise AssertionError(done)
+        for path in list(self.acknowledged):
+            await self._read(path)
+        held = [await _held(member.inner) for member in self.members.values()]
+        if self.copies:
+            assert held == [self.acknowledged] * len(held)
+        else:
+            together = {path: data for one in held for path, data in one.items()}
+            assert together == self.acknowledged
+            assert sum(map(len, held)) == len(together)
+
+
+async def _held(storage: Storage) -> dict[str, bytes]:
+    found = [*await paths(storage), *await paths(storage, ".s3front/")]
+    return {path: await bytes_at(storage, path) for path in found if path != MARK}
+
+
+class AnyOrderWithoutCopies(AnyOrder):
+    copies = False
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrderWithoutCopies = AnyOrderWithoutCopies.TestCase
+TestAnyOrder.settings = settings(max_examples=40, stateful_step_count=30)
+TestAnyOrderWithoutCopies.settings = settings(max_examples=25, stateful_step_count=30)
