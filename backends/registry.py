@@ -30,6 +30,8 @@ class Backend:
     """Tries a storage of these settings, where more can be told than by its verbs."""
     policy: Callable[[Settings], Mapping[str, object]] | None = None
     """What its account must be allowed to do, as the service has it written."""
+    of_others: bool = False
+    """Made of other storages of the same settings: by whoever has these."""
 
 
 def construct(type: str, settings: Settings) -> Storage:
@@ -45,6 +47,8 @@ def construct(type: str, settings: Settings) -> Storage:
     for name in settings:
         if name not in known:
             raise ValueError(f"a {type} storage has no setting {name!r}{_nearest(name, known)}")
+    if backend.of_others:
+        raise ValueError(f"a {type} is made of other storages: try those")
     for name in backend.needs:
         if settings.get(name) is None or settings[name] == "":
             raise ValueError(f"a {type} storage needs the setting {name!r}")
@@ -148,9 +152,19 @@ def _policy_of_s3(settings: Settings) -> Mapping[str, object]:
     return minimum_policy(read_settings(settings))
 
 
+def _of_others(_: Settings) -> Storage:
+    raise AssertionError("it is made by whoever has its members")
+
+
 BACKENDS: Mapping[str, Backend] = {
     "local": Backend(make=_local, needs=("root",), may=("durability",)),
     "memory": Backend(make=_memory, may=("like",)),
+    "mirror": Backend(
+        make=_of_others,
+        needs=("storages",),
+        may=("quorum", "copies", "refill"),
+        of_others=True,
+    ),
     "s3": Backend(make=_s3, needs=S3_NEEDS, may=S3_MAY, probe=_probe_s3, policy=_policy_of_s3),
     "webdav": Backend(
         make=_webdav,

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from backends.errors import StorageError
 from backends.interface import Content, Fingerprint, Stored
 from backends.mirror.ledger import Entry, State
+from backends.mirror.marking import unmarked
 from backends.mirror.member import Member
 
 GoOn = Callable[[Entry, Sequence[Member], int, int], Awaitable[tuple[Member, Content]]]
@@ -20,14 +21,15 @@ def holders(members: Sequence[Member], entry: Entry) -> Iterator[tuple[Member, F
                 yield member, copy.fingerprint
 
 
-def told(entry: Entry, *, description: bytes | None = None, damaged: bool = False) -> Stored:
-    """What is stored under the entry's path, as the mirror says it."""
+def told(entry: Entry, stored: Stored | None = None) -> Stored:
+    """What is stored under the entry's path, as the mirror says it; ``stored``: as a member told it."""
     return Stored(
         path=entry.path,
         fingerprint=entry.fingerprint,
         modified_ns=entry.modified_ns,
-        description=description,
-        description_damaged=damaged,
+        description=None if stored is None else unmarked(stored.description),
+        description_damaged=stored is not None and stored.description_damaged,
+        headers=None if stored is None else stored.headers,
     )
 
 

@@ -5,8 +5,10 @@ The ledger is the queue: each copy that is not CURRENT waits in it until it is.
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypedDict
 
 from backends.errors import Exists, NotFound, StorageError, Unavailable
 from backends.interface import Can, Content, Storage, Stored
@@ -32,6 +34,11 @@ _LONGEST_PAUSE_S = 600.0
 _IN_THE_WAY_S = 3600.0
 _PART = 64 * 1024 * 1024
 _MOST_PARTS = 10_000
+
+
+class _About(TypedDict, total=False):
+    description: bytes
+    headers: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -177,17 +184,12 @@ class Repairs:
 
     async def _copy(self, entry: Entry, member: Member, *, creates: bool) -> None:
         path = entry.path
-        description: bytes | None = None
-        if Can.DESCRIBE in member.can:
-            given = (await self._mirror.stat(path)).description
-            description = marked(entry.generation, given)
-            if len(description) > member.storage.limits.max_description:
-                description = marked(entry.generation, None)  # of a file of others
+        about = _told_of(entry, member, await self._mirror.stat(path))
         content = await self._mirror.read(path, only_if=entry.fingerprint)
         try:
             token, _ = await begun(self._ledger, path, member.name)
             try:
-                stored = await self._stored(entry, member, content, description, creates=creates)
+                stored = await self._stored(entry, member, content, about, creates=creates)
             except BaseException as failure:
                 await self._abandon(entry, member, token, failure)
                 raise
@@ -210,27 +212,23 @@ class Repairs:
         entry: Entry,
         member: Member,
         content: Content,
-        description: bytes | None,
+        about: _About,
         *,
         creates: bool,
     ) -> Stored:
         storage, path, size = member.storage, entry.path, entry.size
         if size > storage.limits.max_write and Can.PARTS in member.can:
-            return await self._stored_in_parts(entry, member, description)
+            return await self._stored_in_parts(entry, member, about)
         body = Body(content.chunks(), size)
         return await member.ask(
-            lambda: storage.write(
-                path, body.pieces(), size=size, description=description, create=creates
-            )
+            lambda: storage.write(path, body.pieces(), size=size, **about, create=creates)
         )
 
-    async def _stored_in_parts(
-        self, entry: Entry, member: Member, description: bytes | None
-    ) -> Stored:
+    async def _stored_in_parts(self, entry: Entry, member: Member, about: _About) -> Stored:
         storage, path, size = member.storage, entry.path, entry.size
         least = max(storage.limits.min_part, -(-size // _MOST_PARTS))
         step = min(max(least, _PART), storage.limits.max_write)
-        upload = await member.ask(lambda: storage.begin_parts(path, description=description))
+        upload = await member.ask(lambda: storage.begin_parts(path, **about))
         try:
             tags = [
                 (number, await self._part(entry, member, upload, number, step))
@@ -254,6 +252,18 @@ class Repairs:
             )
         finally:
             await content.aclose()
+
+
+def _told_of(entry: Entry, member: Member, stored: Stored) -> _About:
+    """What a member is to keep with the bytes, as far as it can."""
+    about = _About()
+    if Can.DESCRIBE in member.can:
+        about["description"] = marked(entry.generation, stored.description)
+        if len(about["description"]) > member.storage.limits.max_description:
+            about["description"] = marked(entry.generation, None)  # of a file of others
+    if Can.HEADERS in member.can and stored.headers is not None:
+        about["headers"] = stored.headers
+    return about
 
 
 async def _seen(member: Member, path: str) -> Stored | None:

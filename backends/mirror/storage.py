@@ -28,7 +28,7 @@ from backends.mirror.breaker import Breaker
 from backends.mirror.crew import Crew
 from backends.mirror.finding import Finding
 from backends.mirror.ledger import Entry, Ledger, State
-from backends.mirror.marking import MARK_BYTES, generation_of, unmarked
+from backends.mirror.marking import MARK_BYTES, generation_of
 from backends.mirror.meeting import Meeting
 from backends.mirror.member import Member
 from backends.mirror.putting import Putting
@@ -40,7 +40,14 @@ _T = TypeVar("_T")
 
 _PAGE = 500
 _OF_ALL = (
-    Can.UNSIZED | Can.OUTLIVE | Can.CREATE | Can.DESCRIBE | Can.COPY | Can.PARTS | Can.COPY_PARTS
+    Can.HEADERS
+    | Can.UNSIZED
+    | Can.OUTLIVE
+    | Can.CREATE
+    | Can.DESCRIBE
+    | Can.COPY
+    | Can.PARTS
+    | Can.COPY_PARTS
 )
 """What a mirror can if all its members can."""
 
@@ -131,6 +138,12 @@ class Mirror(Storage):
             await member.aclose()
         await self.ledger.aclose()
 
+    async def tidy(self) -> None:
+        for member in self._in_order:
+            if member.admits():
+                with contextlib.suppress(StorageError):  # the next time
+                    await member.ask(member.storage.tidy)
+
     def about(self) -> str:
         """Its members, and what ``open`` has found out."""
         names = ", ".join(member.name for member in self._in_order)
@@ -171,11 +184,7 @@ class Mirror(Storage):
             if stored.fingerprint != of:
                 await self._finding.changed(entry, member, stored)
                 raise Damaged(f"{path!r} holds other bytes than those that were stored")
-            return told(
-                entry,
-                description=unmarked(stored.description),
-                damaged=stored.description_damaged,
-            )
+            return told(entry, stored)
 
         _, stored = await self._finding.of_holders(path, seen)
         return stored
@@ -288,10 +297,11 @@ class Mirror(Storage):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         self._check(path)
-        self._may(description, create=create)
+        self._may(description, headers, create=create)
         if size is None:
             self._need(Can.UNSIZED)
         elif size > self.limits.max_write:
@@ -305,6 +315,7 @@ class Mirror(Storage):
                 sent.pieces(),
                 size=size,
                 description=self._crew.marked(generation, description),
+                headers=headers,
                 create=creates,
             )
 
@@ -323,12 +334,13 @@ class Mirror(Storage):
         *,
         only_if: Fingerprint,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         self._need(Can.COPY)
         self._check(source)
         self._check(path)
-        self._may(description, create=create)
+        self._may(description, headers, create=create)
         entry = await self._finding.entry(source, only_if=only_if)
         able = [member for member, _ in holders(self._in_order, entry)]
         if description is None and Can.DESCRIBE in self.can:
@@ -342,6 +354,7 @@ class Mirror(Storage):
                     path,
                     only_if=of,
                     description=self._crew.marked(generation, description),
+                    headers=headers,
                     create=creates,
                 )
             except (NotFound, Damaged):
@@ -358,10 +371,16 @@ class Mirror(Storage):
 
     # Parts, all on the member that was chosen when they were begun.
 
-    async def begin_parts(self, path: str, *, description: bytes | None = None) -> str:
+    async def begin_parts(
+        self,
+        path: str,
+        *,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
         self._need(Can.PARTS)
         self._check(path)
-        self._may(description)
+        self._may(description, headers)
         self._putting.refuse_fewer_than_all()
         error: StorageError = Unavailable("no member can be asked")
         for member in self._in_order:
@@ -369,7 +388,7 @@ class Mirror(Storage):
                 continue
             generation = await self.ledger.number()
             kept = self._crew.marked(generation, description)
-            begin = partial(member.storage.begin_parts, path, description=kept)
+            begin = partial(member.storage.begin_parts, path, description=kept, headers=headers)
             try:
                 upload = await member.ask(begin)
             except StorageError as failure:
@@ -425,7 +444,7 @@ class Mirror(Storage):
         self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
     ) -> Stored:
         member, generation, id = self._upload(path, upload)
-        self._may(None, create=create)
+        self._may(create=create)
 
         async def act(_: Member, __: int, *, creates: bool) -> Stored:
             try:
@@ -473,7 +492,15 @@ class Mirror(Storage):
         self.check()
         naming.segments(path, self.limits)
 
-    def _may(self, description: bytes | None, *, create: bool = False) -> None:
+    def _may(
+        self,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        create: bool = False,
+    ) -> None:
+        if headers is not None:
+            self._need(Can.HEADERS)
         if create:
             self._need(Can.CREATE)
         if description is not None:

@@ -149,10 +149,11 @@ def _copied(plan: Plan, mark: Mark, keys: Path | None) -> Outcome:
 
 
 def _catalog_to_copy(settings: Settings) -> Path:
-    for name, storage in settings.storages.items():
-        if Can.REPLICATE not in storages_of(settings)[name].can:
+    for name, storage in storages_of(settings).items():
+        if Can.REPLICATE not in storage.can:
+            type = settings.storages[name].type
             raise StartError(
-                f"storages.{name}: a storage of type {storage.type} cannot be copied yet, only "
+                f"storages.{name}: a storage of type {type} cannot be copied yet, only "
                 "local ones can.",
                 exit=Exit.BAD_CONFIGURATION,
             )

@@ -11,6 +11,7 @@ from backends import registry
 from backends.trying import Finding, Grade
 from gateway.cli.settings import load_or_exit
 from gateway.server.failure import Exit
+from gateway.settings.mirrors import mirror_settings
 from gateway.settings.model import Settings
 from gateway.settings.parts import StorageSettings
 
@@ -74,6 +75,8 @@ def test(names: Sequence[str], file: Path | None, *, as_json: bool) -> None:
 
 def place_of(one: StorageSettings) -> str:
     """Where it is, without anything that is secret."""
+    if one.type == "mirror":
+        return f"of {', '.join(mirror_settings('', one).storages)}"
     place = str(one.options.get("root") or one.options.get("endpoint") or "")
     if "bucket" in one.options:
         place = f"{place}, bucket {one.options['bucket']}"
@@ -84,6 +87,12 @@ def place_of(one: StorageSettings) -> str:
 
 def _works(settings: Settings, name: str, *, as_json: bool) -> bool:
     one = settings.storages[name]
+    if name in settings.mirrors:
+        if not as_json:
+            click.echo(
+                f"{name}: {one.type}, {place_of(one)}: what its members do is what it can do"
+            )
+        return True
     try:
         findings = asyncio.run(registry.probe(one.type, one.options))
     except ValueError as error:

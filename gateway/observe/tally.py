@@ -18,3 +18,13 @@ class Tally:
 
     def disbelieved(self) -> None:
         """So many files of a bucket were gone at once that none was marked missing."""
+
+
+class MirrorTally:
+    """The same of mirrors. ``gateway.observe.mirror_metrics`` counts."""
+
+    def stands(self, mirror: str, *, waiting: int, oldest_s: float, resting: int) -> None:
+        """How many copies wait for repair, for how long the oldest does, how many members rest."""
+
+    def repaired(self, mirror: str, *, copied: int, bytes: int, removed: int, failed: int) -> None:
+        """What a round of repairs has done."""

@@ -28,6 +28,7 @@ from gateway.jobs import (
     following,
     janitor,
     leavings,
+    mirroring,
     scrub,
     snapshots,
     tidying,
@@ -38,7 +39,7 @@ from gateway.jobs.lease import Lease, run_elected
 from gateway.jobs.recovery import recover
 from gateway.jobs.roll import Roll
 from gateway.jobs.snapshots import SnapshotRules
-from gateway.observe.tally import Tally
+from gateway.observe.tally import MirrorTally, Tally
 from gateway.s3.etag import CRC
 from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
@@ -172,8 +173,8 @@ def build(
     ``runs_jobs`` False: what is short-lived needs no janitor.
     """
     durable = settings.durability == "full"
-    storages = storages_of(settings, _observe(settings))
     process = secrets.token_hex(4)
+    storages = storages_of(settings, _observe(settings), Path(catalog), process)
     services = _services(
         settings,
         credentials,
@@ -308,6 +309,10 @@ def _jobs(
         digesting.run(services),
         *(watcher.run(services, name) for name in services.storages),
         *(following.run(services, name) for name in services.storages),
+        *(
+            mirroring.run(services, name, roll, _mirror_tally(settings))
+            for name in settings.mirrors
+        ),
     ]
     if settings.scrub:
         rules = scrub.ScrubRules(
@@ -315,6 +320,14 @@ def _jobs(
         )
         jobs.append(scrub.run(services, rules))
     return jobs
+
+
+def _mirror_tally(settings: Settings) -> MirrorTally:
+    if settings.metrics_address is None:
+        return MirrorTally()
+    from gateway.observe.mirror_metrics import mirror_metrics  # noqa: PLC0415 - 80 ms
+
+    return mirror_metrics()
 
 
 def _storage_failed(name: str, error: StorageError) -> StartError:

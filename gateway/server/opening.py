@@ -67,8 +67,13 @@ class Openings:
     async def try_all(self) -> None:
         """Try all that are behind a network, and log what is found. StartError if one does not work
         and ``fail_fast`` is set."""
+        mirrors = self._settings.mirrors
         for name, storage in self._storages.items():
-            if Can.STAGE not in storage.can and name not in self.absent:
+            if name in mirrors:
+                for member in mirrors[name].storages:
+                    if self._settings.storages[member].type != "local":
+                        await self._try(member)
+            elif Can.STAGE not in storage.can and name not in self.absent:
                 await self._try(name)
 
     async def _try(self, name: str) -> None:

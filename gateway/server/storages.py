@@ -1,26 +1,68 @@
 """The storages of the settings, made for whoever opens them."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from backends import registry
 from backends.interface import Can, Storage
+from gateway.server.directories import catalog_of
 from gateway.server.failure import Exit, StartError
 from gateway.settings.model import Settings
 
 _AT_ONCE = 256
 """Of a storage. Each upload that a slow client sends is one."""
 
+_MEMBER_S = 20.0
+"""How long a member of a mirror is waited for."""
+
 Observe = Callable[[str, str, float, str], None]
 """Storage, verb, seconds, outcome: see ``backends.layers.metering``."""
 
 
-def storages_of(settings: Settings, observe: Observe | None = None) -> dict[str, Storage]:
-    """Each by its name, not yet open. Raises StartError.
+def storages_of(
+    settings: Settings,
+    observe: Observe | None = None,
+    catalog: Path | None = None,
+    process: str = "",
+) -> dict[str, Storage]:
+    """Those that buckets may be on, each by its name, not yet open. Raises StartError.
 
     Those behind a network are asked again where that is safe, not waited for without end, and not asked
-    too much at once. ``observe`` is told of what they do.
+    too much at once. ``observe`` is told of what they do. What a mirror knows lies beside the ``catalog``,
+    where ``process`` notes what it is doing.
     """
-    return {name: _layered(name, _made(settings, name), observe) for name in settings.storages}
+    mirrors = settings.mirrors
+    storages: dict[str, Storage] = {}
+    for name in settings.served:
+        if name in mirrors:
+            members = {
+                one: _layered(one, _made(settings, one), observe, member=True)
+                for one in mirrors[name].storages
+            }
+            storages[name] = _mirror(settings, name, members, catalog, process)
+        else:
+            storages[name] = _layered(name, _made(settings, name), observe)
+    return storages
+
+
+def _mirror(
+    settings: Settings,
+    name: str,
+    members: dict[str, Storage],
+    catalog: Path | None,
+    process: str,
+) -> Storage:
+    catalog = catalog or catalog_of(settings, purpose="mirror")
+    from backends.mirror.storage import Mirror  # noqa: PLC0415 - most servers have none
+    from gateway.catalog.sqlite.mirror_ledger import SqliteMirrorLedger  # noqa: PLC0415
+
+    how = settings.mirrors[name]
+    ledger = SqliteMirrorLedger(
+        catalog.with_name(f"mirror-{name}.db"),
+        process=process,
+        durable=settings.durability == "full",
+    )
+    return Mirror(members, ledger, quorum=how.quorum, copies=how.copies, refill=how.refill)
 
 
 def _made(settings: Settings, name: str) -> Storage:
@@ -36,15 +78,20 @@ def _made(settings: Settings, name: str) -> Storage:
         ) from None
 
 
-def _layered(name: str, storage: Storage, observe: Observe | None) -> Storage:
+def _layered(
+    name: str, storage: Storage, observe: Observe | None, *, member: bool = False
+) -> Storage:
     if Can.STAGE in storage.can:
         return storage
     from backends.layers.limiting import Limiting  # noqa: PLC0415 - a server of files needs none
     from backends.layers.metering import Metering  # noqa: PLC0415
-    from backends.layers.retrying import Retrying  # noqa: PLC0415
+    from backends.layers.retrying import Patience, Retrying  # noqa: PLC0415
     from backends.layers.timing import Timing  # noqa: PLC0415
 
-    layered = Retrying(Timing(Limiting(storage, readings=_AT_ONCE, writings=_AT_ONCE)))
+    limited = Limiting(storage, readings=_AT_ONCE, writings=_AT_ONCE)
+    layered = Retrying(Timing(limited))
+    if member:  # there is another one
+        layered = Retrying(Timing(limited, _MEMBER_S), Patience(attempts=2, within_s=_MEMBER_S))
     if observe is None:
         return layered
     return Metering(layered, lambda verb, seconds, outcome: observe(name, verb, seconds, outcome))

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping, Sequence
 from os.path import normpath
 from pathlib import PurePath
 from typing import Annotated, Literal
@@ -18,6 +19,7 @@ from pydantic import (
 
 from gateway.settings.address import Address, parse_address
 from gateway.settings.limits import LimitSettings
+from gateway.settings.mirrors import MirrorSettings, mirrors_of
 from gateway.settings.naming import Named
 from gateway.settings.parts import (
     BucketSettings,
@@ -223,7 +225,18 @@ class Settings(LimitSettings):
     @property
     def home(self) -> str:
         """Name of the default storage, whether it was named or is the only one."""
-        return self.default_storage or next(iter(self.storages))
+        return self.default_storage or next(iter(self.served))
+
+    @property
+    def mirrors(self) -> Mapping[str, MirrorSettings]:
+        """Storages that are made of others, by name."""
+        return mirrors_of(self.storages)
+
+    @property
+    def served(self) -> Sequence[str]:
+        """Names of the storages that buckets may be on: all but those that are members of another."""
+        members = {name for mirror in self.mirrors.values() for name in mirror.storages}
+        return [name for name in self.storages if name not in members]
 
     @field_validator("address", "metrics_address")
     @classmethod
@@ -355,27 +368,29 @@ class Settings(LimitSettings):
         return self
 
     def _check_storages(self) -> None:
-        names = ", ".join(sorted(self.storages))
+        served = self.served
+        names = ", ".join(sorted(served))
         if not self.storages:
             raise refusal(
                 "none is configured.", "Add [storages.disk] with type and root.", key="storages"
             )
-        if self.default_storage is None and len(self.storages) > 1:
+        if self.default_storage is None and len(served) > 1:
             raise refusal(
                 "it is missing and there are several storages.",
                 f"Name one of: {names}.",
                 key="default_storage",
             )
-        if self.default_storage is not None and self.default_storage not in self.storages:
+        if self.default_storage is not None and self.default_storage not in served:
             raise refusal(
-                f"there is no storage {self.default_storage!r}.",
+                f"there is no storage {self.default_storage!r}{self._as_a_whole}.",
                 f"Name one of: {names}.",
                 key="default_storage",
             )
         for bucket in self.buckets:
-            if bucket.storage is not None and bucket.storage not in self.storages:
+            if bucket.storage is not None and bucket.storage not in served:
                 raise refusal(
-                    f"there is no storage {bucket.storage!r} for bucket {bucket.name!r}.",
+                    f"there is no storage {bucket.storage!r} for bucket {bucket.name!r}"
+                    f"{self._as_a_whole}.",
                     f"Name one of: {names}.",
                     key="buckets",
                 )
@@ -387,6 +402,10 @@ class Settings(LimitSettings):
                 "Use --workers 1, or storages of another type.",
                 key="workers",
             )
+
+    @property
+    def _as_a_whole(self) -> str:
+        return " that is not a member of another" if self.mirrors else ""
 
     def _check_roots(self) -> None:
         """Two storages that share files would each take the other's for its own."""

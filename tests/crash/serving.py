@@ -19,7 +19,8 @@ _START_S = 40.0
 class Killable:
     """``s3front serve`` with its workers, in a process group of its own."""
 
-    def __init__(self, folder: Path, log: Path, *, workers: int, durability: str) -> None:
+    def __init__(self, served: Path, log: Path, *, workers: int, durability: str) -> None:
+        """``served``: a directory, or a file of settings."""
         environ = {name: v for name, v in os.environ.items() if not name.startswith("S3FRONT_")}
         environ |= {
             "PYTHONPATH": str(ROOT),
@@ -31,7 +32,8 @@ class Killable:
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "gateway.cli.main", "serve", str(folder)),
+                    *(sys.executable, "-m", "gateway.cli.main", "serve"),
+                    *(("-c", str(served)) if served.is_file() else (str(served),)),
                     *("--address", "127.0.0.1:0", "--workers", str(workers)),
                     *("--durability", durability, "--log-format", "json"),
                 ],
@@ -81,10 +83,10 @@ class Killable:
 
 @contextlib.contextmanager
 def killable(
-    folder: Path, log: Path, *, workers: int = 2, durability: str = "relaxed"
+    served: Path, log: Path, *, workers: int = 2, durability: str = "relaxed"
 ) -> Iterator[Killable]:
     """A server, killed in any case."""
-    server = Killable(folder, log, workers=workers, durability=durability)
+    server = Killable(served, log, workers=workers, durability=durability)
     try:
         yield server
     finally:

@@ -1,7 +1,7 @@
 """A mirror of members that fail, lose answers, answer late and come back, against a dictionary."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from hypothesis import settings
@@ -55,6 +55,7 @@ class Faulty(Around):
         *,
         size: int | None,
         description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
         """All of the body has arrived, whatever becomes of it."""
@@ -64,7 +65,12 @@ class Faulty(Around):
 
         async def act() -> Stored:
             return await self.inner.write(
-                path, given(pieces), size=size, description=description, create=create
+                path,
+                given(pieces),
+                size=size,
+                description=description,
+                headers=headers,
+                create=create,
             )
 
         return await self.ask("write", act)

@@ -1,0 +1,153 @@
+"""A server on a mirror: members stop and come back, and clients do not notice."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from backends.remote_memory import AS_S3, AS_WEBDAV
+from gateway.jobs.mirroring import Mirroring
+from gateway.jobs.roll import Roll
+from gateway.observe.tally import MirrorTally
+from tests.backends.making import bytes_at, paths
+from tests.backends.mirror.members import Shaky, Time, memories, mirror_of
+from tests.live.client import Client
+from tests.live.server import Live
+from tests.remote.conftest import Serve
+
+KEYS = [f"folder/{number}" for number in range(20)]
+
+
+class Stand:
+    """A server, the members of its mirror, and the time of both."""
+
+    def __init__(self, serve: Serve, folder: Path, *, as_webdav: bool) -> None:
+        self.time = Time()
+        self.members = memories(AS_WEBDAV if as_webdav else AS_S3)
+        self.mirror = mirror_of(self.members, time=self.time)
+        self.live: Live = serve(self.mirror)
+        self.told: list[tuple[int, int]] = []
+        tally = MirrorTally()
+        tally.stands = self.stands  # type: ignore[method-assign]  # told here
+        roll = Roll(folder / "roll")
+        (folder / "roll").mkdir()
+        self.job = Mirroring(self.live.services, "main", self.mirror, roll, tally)
+
+    def stands(self, mirror: str, *, waiting: int, oldest_s: float, resting: int) -> None:
+        self.told.append((waiting, resting))
+
+    def rest(self) -> None:
+        """Rounds of repair until nothing waits."""
+        self.live.run(self.live.services.remover.settled())
+        self.told.clear()
+        while (0, 0) not in self.told:
+            self.time.now_s += 1000
+            self.live.run(self.job.round())
+
+    def held(self, member: Shaky) -> dict[str, bytes]:
+        async def all_of_it() -> dict[str, bytes]:
+            found = [*await paths(member), *await paths(member, ".s3front/")]
+            return {path: await bytes_at(member, path) for path in found}
+
+        held = self.live.run(all_of_it())
+        return {path: data for path, data in held.items() if not data.startswith(b"s3front-mirror")}
+
+
+@pytest.fixture(params=[False, True], ids=["as-s3", "as-webdav"])
+def stand(request: pytest.FixtureRequest, serve: Serve, tmp_path: Path) -> Stand:
+    return Stand(serve, tmp_path, as_webdav=request.param)
+
+
+def fetched(client: Client, key: str) -> bytes:
+    answer = client.get("bucket", key)
+    assert answer.status == 200, answer.body
+    return answer.body
+
+
+def work(client: Client, stop: Event, number: int) -> dict[str, bytes]:
+    """Write, read, overwrite and delete until told to stop; every answer must be right.
+
+    What was written while one member alone could be asked cannot be read while that one is down.
+    """
+    has: dict[str, bytes] = {}
+    turn = 0
+    while not stop.is_set():
+        turn += 1
+        key = f"{number}/{turn % 5}"
+        data = f"{number}-{turn}".encode() * 1000
+        assert client.put("bucket", key, data).status == 200
+        answer = client.get("bucket", key)
+        assert answer.body == data if answer.status == 200 else answer.status == 503
+        has[key] = data
+        repaired = KEYS[turn % len(KEYS)]
+        assert fetched(client, repaired) == repaired.encode()
+        if turn % 7 == 0:
+            assert client.delete("bucket", key).status == 204
+            del has[key]
+    return has
+
+
+def test_a_member_stops_under_load_and_comes_back(stand: Stand) -> None:
+    client = stand.live.client
+    for key in KEYS:
+        client.put("bucket", key, key.encode())
+    stand.rest()
+    stop = Event()
+    with ThreadPoolExecutor(4) as pool:
+        work_of = [pool.submit(work, stand.live.client, stop, number) for number in range(4)]
+        try:
+            for down in (True, False, True):
+                stand.members["nas"].is_down = down
+                stand.time.now_s += 10
+                for key in KEYS:
+                    assert fetched(client, key) == key.encode()
+                    assert client.put("bucket", f"new/{down}/{key}", b"new").status == 200
+        finally:
+            stop.set()
+        has: dict[str, bytes] = {}
+        for one in work_of:
+            has |= one.result()
+    stand.members["nas"].is_down = False
+    stand.rest()
+    for name, other in (("nas", "cloud"), ("cloud", "nas")):
+        stand.members[other].is_down = True
+        for key, data in has.items():
+            assert fetched(client, key) == data
+        assert name not in stand.mirror.resting()
+        stand.members[other].is_down = False
+        stand.time.now_s += 1000
+        stand.live.run(stand.job.round())
+    assert stand.held(stand.members["nas"]) == stand.held(stand.members["cloud"])
+
+
+def test_uploads_and_copies(stand: Stand) -> None:
+    client = stand.live.client
+    client.upload("bucket", "parts", [b"one part"])
+    client.request("PUT", "/bucket/copy", headers={"x-amz-copy-source": "/bucket/parts"})
+    stand.rest()
+    stand.members["nas"].is_down = True
+    assert fetched(client, "copy") == fetched(client, "parts") == b"one part"
+
+
+def test_all_of_it_is_told(stand: Stand) -> None:
+    client = stand.live.client
+    client.put("bucket", "key", b"data")
+    stand.members["cloud"].is_down = True
+    stand.live.run(stand.job.round())
+    assert stand.told[-1][0] > 0
+    for _ in range(3):
+        stand.time.now_s += 1000
+        stand.live.run(stand.job.round())
+    assert stand.told[-1][1] == 1
+    stand.members["cloud"].is_down = False
+    stand.rest()
+
+
+def test_what_a_dead_worker_was_writing_is_looked_at(stand: Stand) -> None:
+    async def left_behind() -> None:
+        await stand.mirror.ledger.begin("bucket/key", "nas")
+
+    stand.live.run(left_behind())
+    stand.rest()
+    assert stand.live.run(stand.mirror.ledger.find("bucket/key")) is None
