@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends.interface import Can, Content, Fingerprint, Limits, Storage, Stored
+from backends.layers.caching import Caching
 from backends.layers.limiting import Limiting
 from backends.layers.metering import Metering
 from backends.layers.prefixing import Prefixed
@@ -23,6 +24,7 @@ from tests.backends.s3 import live
 from tests.backends.s3.moto_server import moto_storage
 from tests.backends.webdav.serving import webdav_storage
 
+CACHE_SIZE = 64 * 1024 * 1024
 NewStorage = Callable[[], AbstractAsyncContextManager[Storage]]
 Make = Callable[[Path, pytest.MonkeyPatch], Storage]
 
@@ -62,6 +64,26 @@ def make_layered(can: Can, limits: Limits) -> Storage:
     return Metering(Retrying(Timing(Limiting(inner))), lambda _verb, _seconds, _outcome: None)
 
 
+class Rereading(Caching):
+    """Reads everything a second time, from the cache if it is there."""
+
+    async def read(
+        self,
+        path: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        only_if: Fingerprint | None = None,
+    ) -> Content:
+        if only_if is None:
+            content = await super().read(path, first=first, last=last)
+            only_if = content.stored.fingerprint
+            await content.aclose()
+        await drained(await super().read(path, first=first, last=last, only_if=only_if))
+        await self.cache.settled()
+        return await super().read(path, first=first, last=last, only_if=only_if)
+
+
 def over_memory(layer: Callable[[Storage], Storage]) -> Make:
     """One layer alone."""
     return lambda _root, _patch: layer(RemoteMemoryStorage(AS_S3, S3_LIMITS))
@@ -75,6 +97,13 @@ MAKE |= {
     "prefixed": over_memory(lambda inner: Prefixed(inner, "team")),
     "retrying": over_memory(Retrying),
     "timing": over_memory(Timing),
+    "caching-as-s3": lambda root, _patch: Rereading(
+        RemoteMemoryStorage(AS_S3, S3_LIMITS), root, CACHE_SIZE
+    ),
+    "caching-as-webdav": lambda root, _patch: Rereading(
+        RemoteMemoryStorage(AS_WEBDAV, Limits()), root, CACHE_SIZE
+    ),
+    "caching-s3": lambda root, _patch: Rereading(moto_storage(prefix="cached"), root, CACHE_SIZE),
 }
 
 MAKE |= {

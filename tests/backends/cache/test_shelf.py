@@ -1,0 +1,430 @@
+"""A directory of blocks: what is kept, what goes, and that it never takes more than it may."""
+
+import errno
+import os
+import random
+import stat
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from backends.cache import blocks, sweeping
+from backends.cache.frequencies import Frequencies
+from backends.cache.index import Index
+from backends.cache.shelf import Kept
+from backends.cache.sizes import BLOCK, OVERHEAD
+from tests.backends.cache.shelves import ROOM, Bench, arrived, data_of, files, key_of, taken
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(directory=tmp_path / "cache")
+    bench.open()
+    yield bench
+    bench.shelf.close()
+
+
+def filled(bench: Bench, often: int = 1) -> int:
+    """Keep small blocks until one is refused; its number."""
+    for thing in range(1000):
+        if bench.keep(key_of(thing).block(0), often=often) is Kept.REFUSED:
+            return thing
+    raise AssertionError("it takes whatever comes")
+
+
+def test_what_is_kept_is_found(tmp_path: Path) -> None:
+    bench = Bench(directory=tmp_path / "cache", size=OVERHEAD + 3 * BLOCK)
+    bench.open()
+    key = key_of(1, 2 * BLOCK + 100)
+    for number in range(3):
+        assert not bench.has(key.block(number))
+        assert bench.keep(key.block(number)) is Kept.KEPT
+    assert all(bench.has(key.block(number)) for number in range(3))
+    assert bench.shelf.find(key.block(2), 50, 70) == (data_of(key.block(2))[50:70], 5)
+    assert not bench.complaints
+    bench.shelf.close()
+
+
+def test_nobody_else_can_look(bench: Bench) -> None:
+    bench.keep(key_of(1).block(0))
+    assert stat.S_IMODE(bench.directory.stat().st_mode) == 0o700
+    for file in bench.directory.rglob("*"):
+        mode = 0o700 if file.is_dir() else 0o600
+        assert stat.S_IMODE(file.stat().st_mode) == mode, file
+        assert "b" not in file.relative_to(bench.directory).parts
+
+
+def test_it_is_full_one_day(bench: Bench) -> None:
+    count = filled(bench)
+    assert taken(bench.directory) <= bench.size
+    assert (ROOM - OVERHEAD) // 9000 <= count <= (ROOM - OVERHEAD) // 8192
+    assert all(bench.has(key_of(thing).block(0)) for thing in range(count))
+
+
+def test_what_is_asked_for_more_often_takes_the_place_of_what_was_not_for_longest(
+    bench: Bench,
+) -> None:
+    count = filled(bench)
+    read = {key_of(thing).block(0).name: 1 for thing in range(10)}
+    bench.shelf.touch(read)
+    assert bench.keep(key_of(5000).block(0), often=2) is Kept.KEPT
+    there = [thing for thing in range(count) if bench.has(key_of(thing).block(0))]
+    assert there == [*range(10), *range(11, count)]
+    assert bench.counts == {"evicted": 1}
+    bench.often[key_of(11).block(0).name] = 2
+    assert bench.keep(key_of(5001).block(0), often=2) is Kept.REFUSED
+    assert bench.keep(key_of(5001).block(0), often=3) is Kept.KEPT
+    assert not bench.has(key_of(11).block(0))
+    assert taken(bench.directory) <= bench.size
+
+
+def test_what_was_read_often_before_a_restart_resists_for_a_while(bench: Bench) -> None:
+    filled(bench)
+    bench.shelf.touch({key_of(0).block(0).name: 15})
+    bench.shelf.touch({key_of(thing).block(0).name: 1 for thing in range(1, 1000)})
+    told = [bench.keep(key_of(5000).block(0), often=2) for _ in range(5)]
+    assert told == [Kept.REFUSED, Kept.REFUSED, Kept.REFUSED, Kept.KEPT, Kept.REFUSED]
+    assert not bench.has(key_of(0).block(0))
+
+
+def test_a_large_block_takes_the_place_of_many_small_ones(bench: Bench) -> None:
+    filled(bench)
+    large = key_of(7000, 600_000).block(0)
+    assert bench.keep(large) is Kept.REFUSED
+    assert bench.keep(large, often=2) is Kept.KEPT
+    assert bench.has(large)
+    assert taken(bench.directory) <= bench.size
+
+
+def test_what_cannot_fit_leaves_all_as_it_was(tmp_path: Path) -> None:
+    bench = Bench(directory=tmp_path / "cache", size=OVERHEAD + BLOCK // 2)
+    bench.open()
+    bench.keep(key_of(1).block(0))
+    assert bench.keep(key_of(2, BLOCK).block(0), often=15) is Kept.REFUSED
+    assert bench.has(key_of(1).block(0))
+    bench.shelf.close()
+
+
+def test_what_is_damaged_is_no_more(bench: Bench) -> None:
+    block = key_of(1).block(0)
+    bench.keep(block)
+    file = sweeping.file_of(bench.directory, block.name)
+    raw = bytearray(file.read_bytes())
+    raw[-1] ^= 1
+    file.write_bytes(raw)
+    assert not bench.has(block)
+    assert not file.exists()
+    assert bench.counts == {"damaged": 1}
+    assert bench.keep(block) is Kept.KEPT
+    assert bench.has(block)
+
+
+def test_what_cannot_be_read_is_not_taken_for_damaged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = key_of(1).block(0)
+    bench.keep(block)
+    with monkeypatch.context() as patch:
+
+        def failing(*_: object) -> int:
+            raise OSError(errno.EMFILE, "too many")
+
+        patch.setattr(os, "open", failing)
+        assert not bench.has(block)
+    assert bench.counts == {"failed": 1}
+    assert bench.has(block)
+
+
+def test_all_of_a_path_is_dropped_and_nothing_else(bench: Bench) -> None:
+    dropped = [key_of(1, 2 * BLOCK + 5).block(2), key_of(1, stamp="2").block(0)]
+    for block in [*dropped, key_of(2).block(0)]:
+        bench.keep(block)
+    bench.shelf.drop(key_of(1).path)
+    assert not any(bench.has(block) for block in dropped)
+    assert bench.has(key_of(2).block(0))
+    assert files(bench.directory) == {key_of(2).block(0).name.hex()}
+
+
+def test_what_was_begun_before_it_was_dropped_is_not_kept(bench: Bench) -> None:
+    block = key_of(1).block(0)
+    early = arrived(block)
+    other = Bench(directory=bench.directory)
+    other.open()
+    other.shelf.drop(block.path)
+    assert bench.shelf.keep(early, {}) is Kept.REFUSED
+    assert not bench.has(block)
+    assert bench.keep(block) is Kept.KEPT
+    other.shelf.close()
+
+
+def test_what_is_dropped_while_its_file_is_made_is_not_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = key_of(1).block(0)
+    write = blocks.write
+
+    def slow(*given: object) -> None:
+        write(*given)  # type: ignore[arg-type]
+        bench.shelf.drop(block.path)
+
+    monkeypatch.setattr(blocks, "write", slow)
+    assert bench.keep(block) is Kept.REFUSED
+    assert files(bench.directory) == set()
+    assert total_of(bench) == 0
+
+
+def total_of(bench: Bench) -> int:
+    index = Index(bench.directory / sweeping.INDEX)
+    try:
+        return index.total()
+    finally:
+        index.close()
+
+
+def test_a_full_disk_keeps_nothing_and_leaves_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.keep(key_of(1).block(0))
+    write = os.write
+
+    def full(file: int, data: memoryview) -> int:
+        if len(data) < 3000:
+            raise OSError(errno.ENOSPC, "no space left")
+        return write(file, data[:3000])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        assert bench.keep(key_of(2).block(0)) is Kept.FAILED
+    assert bench.complaints == ["OSError: [Errno 28] no space left"]
+    assert bench.has(key_of(1).block(0))
+    assert files(bench.directory) == {key_of(1).block(0).name.hex()}
+    assert bench.keep(key_of(3).block(0)) is Kept.FAILED  # not tried for a while
+    monkeypatch.setattr(bench.shelf, "_again", 0.0)
+    assert bench.keep(key_of(2).block(0)) is Kept.KEPT
+    assert len(bench.complaints) == 1
+
+
+def test_an_index_that_is_full_is_a_full_disk(bench: Bench) -> None:
+    index = bench.shelf._index
+    assert index is not None
+    pages = index._rows("PRAGMA page_count")[0][0]
+    index._rows(f"PRAGMA max_page_count = {pages}")
+    for thing in range(200):
+        if bench.keep(key_of(thing).block(0)) is Kept.FAILED:
+            break
+    assert "FullError" in bench.complaints[0]
+    assert len(files(bench.directory)) == thing
+    assert bench.has(key_of(0).block(0))
+
+
+def test_what_cannot_be_dropped_is_not_served(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.keep(key_of(1).block(0))
+    bench.keep(key_of(2).block(0))
+
+    def full(*_: object) -> None:
+        raise apsw.FullError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Index, "drop", full)
+        bench.shelf.drop(key_of(1).path)
+    assert not bench.has(key_of(1).block(0))
+    assert bench.has(key_of(2).block(0))
+    monkeypatch.setattr(bench.shelf, "_again", 0.0)
+    bench.shelf.drop(key_of(3).path)
+    assert files(bench.directory) == {key_of(2).block(0).name.hex()}
+    assert bench.keep(key_of(1).block(0)) is Kept.KEPT
+    assert bench.has(key_of(1).block(0))
+
+
+def test_too_many_that_cannot_be_dropped_end_its_use(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.keep(key_of(1).block(0))
+    monkeypatch.setattr("backends.cache.shelf._UNDROPPED", 10)
+    monkeypatch.setattr(bench.shelf, "_again", time.monotonic() + 1000)
+    for thing in range(2, 14):
+        bench.shelf.drop(key_of(thing).path)
+    assert not bench.has(key_of(1).block(0))
+    assert len(bench.complaints) == 1
+
+
+def test_all_is_there_again_after_a_restart(bench: Bench) -> None:
+    for thing in range(20):
+        bench.keep(key_of(thing).block(0))
+    bench.shelf.close()
+    again = Bench(directory=bench.directory)
+    again.open()
+    assert all(again.has(key_of(thing).block(0)) for thing in range(20))
+    assert filled(again) < 150
+    assert taken(again.directory) <= again.size
+    again.shelf.close()
+
+
+def test_a_smaller_cache_makes_room_as_things_come(bench: Bench) -> None:
+    count = filled(bench)
+    bench.shelf.close()
+    smaller = Bench(directory=bench.directory, size=OVERHEAD + (ROOM - OVERHEAD) // 2)
+    smaller.open()
+    assert smaller.keep(key_of(9000).block(0), often=2) is Kept.KEPT
+    assert taken(smaller.directory) <= smaller.size
+    assert smaller.counts["evicted"] >= count // 2
+    smaller.shelf.close()
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database at all" * 300, None])
+def test_without_its_index_a_cache_begins_anew(bench: Bench, damage: bytes | None) -> None:
+    for thing in range(20):
+        bench.keep(key_of(thing).block(0))
+    bench.shelf.close()
+    index = bench.directory / sweeping.INDEX
+    if damage is None:
+        index.unlink()
+    else:
+        index.write_bytes(damage)
+    again = Bench(directory=bench.directory)
+    again.open()
+    assert files(again.directory) == set()
+    assert again.keep(key_of(1).block(0)) is Kept.KEPT
+    assert again.has(key_of(1).block(0))
+    assert not again.complaints
+    again.shelf.close()
+
+
+def test_an_index_that_turns_out_to_be_damaged_is_made_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.keep(key_of(1).block(0))
+
+    def corrupt(*_: object) -> None:
+        raise apsw.CorruptError("malformed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Index, "reserve", corrupt)
+        assert bench.keep(key_of(2).block(0)) is Kept.FAILED
+    monkeypatch.setattr(bench.shelf, "_again", 0.0)
+    assert bench.keep(key_of(2).block(0)) is Kept.KEPT
+    assert files(bench.directory) == {key_of(2).block(0).name.hex()}
+
+
+def test_what_a_start_of_the_system_may_have_lost_is_looked_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for thing in range(20):
+        bench.keep(key_of(thing).block(0))
+    lost, stray = key_of(3).block(0), key_of(4).block(0).name.hex()
+    index = bench.shelf._index
+    assert index is not None
+    with index.transaction():
+        index.free(lost.name)
+    (bench.directory / stray[:2] / "not ours").write_bytes(b"x")
+    bench.shelf.close()
+    again = Bench(directory=bench.directory)
+    again.open()
+    assert again.has(lost)  # the same start: nothing is walked through
+    again.shelf.close()
+    monkeypatch.setattr(sweeping, "_boot", lambda: "another")
+    later = Bench(directory=bench.directory)
+    later.open()
+    assert files(later.directory) == {
+        key_of(thing).block(0).name.hex() for thing in range(20) if thing != 3
+    }
+    assert not later.complaints
+    later.shelf.close()
+
+
+def test_nobody_waits_for_a_walk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.keep(key_of(1).block(0))
+    bench.shelf.close()
+    monkeypatch.setattr(sweeping, "_boot", lambda: "another")
+    again = Bench(directory=bench.directory)
+    again.shelf.open()  # and the walk is still to come
+    assert again.has(key_of(1).block(0))
+    beside = Bench(directory=bench.directory)
+    beside.open()
+    assert beside.has(key_of(1).block(0))
+    assert beside.keep(key_of(2).block(0)) is Kept.FAILED
+    again.shelf.drop(key_of(1).path)
+    assert not again.has(key_of(1).block(0))
+    assert again.keep(key_of(2).block(0)) is Kept.KEPT
+    monkeypatch.setattr(beside.shelf, "_again", 0.0)
+    assert beside.keep(key_of(3).block(0)) is Kept.KEPT
+    assert not again.complaints + beside.complaints
+    again.shelf.close()
+    beside.shelf.close()
+
+
+def test_what_a_dead_process_was_making_is_removed(bench: Bench) -> None:
+    block = key_of(1).block(0)
+    index = bench.shelf._index
+    assert index is not None
+    with index.transaction():
+        index.reserve(block, 8704, 1, 1)
+    made = sweeping.made_of(bench.directory, block.name)
+    made.write_bytes(b"half of it")
+    assert bench.keep(block) is Kept.REFUSED  # perhaps it lives
+    os.utime(made, (time.time() - 100, time.time() - 100))
+    assert bench.keep(block) is Kept.KEPT
+    with index.transaction():
+        index.reserve(key_of(2).block(0), 8704, 1, 1)
+    sweeping.made_of(bench.directory, key_of(2).block(0).name).write_bytes(b"half of it")
+    bench.shelf.close()
+    again = Bench(directory=bench.directory)
+    again.open()
+    assert files(again.directory) == {block.name.hex()}
+    assert total_of(again) == 8704
+    again.shelf.close()
+
+
+def test_a_directory_of_others_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters").write_text("dear")
+    tmp_path.chmod(0o755)
+    bench = Bench(directory=tmp_path)
+    bench.open()
+    assert bench.keep(key_of(1).block(0)) is Kept.FAILED
+    assert "other things are in it" in bench.complaints[0]
+    assert [file.name for file in tmp_path.iterdir()] == ["letters"]
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    beyond = Bench(directory=link)
+    beyond.open()
+    assert beyond.complaints
+    bench.shelf.close()
+    beyond.shelf.close()
+
+
+def test_a_scan_does_not_push_out_what_is_read_often(tmp_path: Path) -> None:
+    """Beside what a cache would hit that always gives up what nobody read for longest."""
+    chance = random.Random(5)
+    weights = [1 / (thing + 1) ** 0.9 for thing in range(4000)]
+    wanted = chance.choices(range(4000), weights, k=6000)
+    places = 100
+    bench = Bench(directory=tmp_path / "cache", size=OVERHEAD + places * 4608)
+    frequencies = Frequencies(4 * places)
+    bench.shelf._often = frequencies.of
+    bench.open()
+    hits: Counter[str] = Counter()
+    lru: dict[int, None] = {}
+    for step, thing in enumerate(wanted):
+        scanned = range(10_000 + step, 10_000 + step + 300) if step % 1500 == 700 else range(0)
+        for one in (*scanned, thing):
+            hits["lru"] += one == thing and one in lru
+            lru.pop(one, None)
+            lru[one] = None
+            if len(lru) > places:
+                del lru[next(iter(lru))]
+            block = key_of(one, 100).block(0)
+            often = frequencies.add(block.name)
+            if bench.has(block):
+                hits["ours"] += one == thing
+                bench.shelf.touch({block.name: often})
+            else:
+                bench.keep(block, often=often)
+    bench.shelf.close()
+    assert hits["ours"] > 1.15 * hits["lru"], hits
