@@ -312,6 +312,11 @@ class Storage(abc.ABC):
         """Blocks briefly. Unavailable unless the storage is the one that was opened: a directory
         whose file system was unmounted, or that another was mounted over, is not."""
 
+    def check_readable(self) -> None:
+        """As ``check``, before what is known of it is told or read: no matter if it is not there, where what
+        was read is kept."""
+        self.check()
+
     def itself(self) -> "Storage":
         """The same, asked itself and not what is remembered of it: for whoever verifies what it holds."""
         return self

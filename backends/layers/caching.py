@@ -52,6 +52,10 @@ class Caching(Around):
         await self.cache.aclose()
         await super().aclose()
 
+    def check_readable(self) -> None:
+        if not self.cache.is_open:
+            super().check_readable()
+
     def itself(self) -> Storage:
         return self.inner
 

@@ -76,7 +76,7 @@ def _lines(loaded: Loaded) -> Iterator[str]:
         yield ""
         yield f"[storages.{name}]"
         yield f"type = {_toml(storage.type)}"
-        for option, value in storage.options.items():
+        for option, value in storage.given().items():
             secret = any(word in option.lower() for word in _SECRET_WORDS)
             yield f"{option} = {_toml(_HIDDEN if secret else value)}"
 

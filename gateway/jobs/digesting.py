@@ -72,7 +72,7 @@ async def _digested(services: Services, each: Undigested, away: set[str]) -> Dig
     made_of = _made_of(services, each)
     digest = hasher_of(made_of)
     try:
-        content = await storage.read(location.path, only_if=location.fingerprint)
+        content = await storage.itself().read(location.path, only_if=location.fingerprint)
         try:
             async for piece in content.chunks():
                 if len(piece) > _INLINE:

@@ -5,6 +5,8 @@ import functools
 
 from prometheus_client import Counter, Histogram
 
+from backends.cache.events import BYTES
+
 _BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 120.0)
 
 
@@ -24,10 +26,28 @@ class StorageMetrics:
             buckets=_BUCKETS,
         )
 
+        self._cached = Counter(
+            "s3front_cache_blocks",
+            "Blocks of storages with a cache: hit, miss, kept, refused (what is there is asked for more "
+            "often), evicted, damaged, failed.",
+            ["storage", "event"],
+        )
+        self._cached_bytes = Counter(
+            "s3front_cache_bytes",
+            "Bytes that were read of storages with a cache: hit (from the cache), miss.",
+            ["storage", "event"],
+        )
+
     def observe(self, storage: str, verb: str, seconds: float, outcome: str) -> None:
         """One thing that was asked for has ended."""
         self._asked.labels(storage, verb, outcome).inc()
         self._seconds.labels(storage, verb).observe(seconds)
+
+    def count(self, storage: str, event: str, number: int) -> None:
+        """A cache did something. From any thread."""
+        kind = event.removesuffix(BYTES)
+        counter = self._cached if kind == event else self._cached_bytes
+        counter.labels(storage, kind).inc(number)
 
 
 @functools.cache

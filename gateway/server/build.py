@@ -46,7 +46,7 @@ from gateway.server.bootstrap import bootstrap
 from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
 from gateway.server.opening import Openings
-from gateway.server.storages import Observe, storages_of
+from gateway.server.storages import Caches, Observe, storages_of
 from gateway.service.context import Bounds, Links, Owner, Services, Watching
 from gateway.service.homing import Homing
 from gateway.service.removing import Remover
@@ -57,6 +57,9 @@ JOBS_LOCK = "jobs.lock"
 
 WORKERS = "workers"
 """Beside the catalog: the folder in which the workers that live are noted."""
+
+CACHES = "cache"
+"""Beside the catalog: the folder of the caches that are nowhere else."""
 
 
 class S3:
@@ -174,7 +177,8 @@ def build(
     """
     durable = settings.durability == "full"
     process = secrets.token_hex(4)
-    storages = storages_of(settings, _observe(settings), Path(catalog), process)
+    caches = _caches(settings, Path(catalog).parent)
+    storages = storages_of(settings, _observe(settings), Path(catalog), process, caches)
     services = _services(
         settings,
         credentials,
@@ -294,6 +298,15 @@ def _observe(settings: Settings) -> Observe | None:
     from gateway.observe.storage_metrics import storage_metrics  # noqa: PLC0415 - 80 ms
 
     return storage_metrics().observe
+
+
+def _caches(settings: Settings, state: Path) -> Caches:
+    home = state / CACHES
+    if settings.metrics_address is None:
+        return Caches(home=home)
+    from gateway.observe.storage_metrics import storage_metrics  # noqa: PLC0415 - 80 ms
+
+    return Caches(home=home, count=storage_metrics().count)
 
 
 def _jobs(

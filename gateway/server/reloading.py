@@ -51,7 +51,7 @@ def _plain(settings: Settings) -> dict[str, dict[str, object]]:
     return {
         name: {
             "type": storage.type,
-            **{key: value for key, value in storage.options.items() if key not in _OF_A_STORAGE},
+            **{key: value for key, value in storage.given().items() if key not in _OF_A_STORAGE},
         }
         for name, storage in settings.storages.items()
     }

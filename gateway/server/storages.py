@@ -1,7 +1,10 @@
 """The storages of the settings, made for whoever opens them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+import structlog
 
 from backends import registry
 from backends.interface import Can, Storage
@@ -9,6 +12,7 @@ from gateway.server.directories import catalog_of
 from gateway.server.failure import Exit, StartError
 from gateway.settings.model import Settings
 
+_log = structlog.get_logger("s3front.storages")
 _AT_ONCE = 256
 """Of a storage. Each upload that a slow client sends is one."""
 
@@ -19,17 +23,27 @@ Observe = Callable[[str, str, float, str], None]
 """Storage, verb, seconds, outcome: see ``backends.layers.metering``."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caches:
+    """Where those storages have their caches that do not say it themselves, below ``home``; ``count`` is told
+    of what they do: storage, event, number, see ``backends.cache.events``."""
+
+    home: Path
+    count: Callable[[str, str, int], None] = lambda _storage, _event, _number: None
+
+
 def storages_of(
     settings: Settings,
     observe: Observe | None = None,
     catalog: Path | None = None,
     process: str = "",
+    caches: Caches | None = None,
 ) -> dict[str, Storage]:
     """Those that buckets may be on, each by its name, not yet open. Raises StartError.
 
     Those behind a network are asked again where that is safe, not waited for without end, and not asked
     too much at once. ``observe`` is told of what they do. What a mirror knows lies beside the ``catalog``,
-    where ``process`` notes what it is doing.
+    where ``process`` notes what it is doing. None has a cache without ``caches``.
     """
     mirrors = settings.mirrors
     storages: dict[str, Storage] = {}
@@ -41,7 +55,8 @@ def storages_of(
             }
             storages[name] = _mirror(settings, name, members, catalog, process)
         else:
-            storages[name] = _layered(name, _made(settings, name), observe)
+            layered = _layered(name, _made(settings, name), observe)
+            storages[name] = _cached(settings, name, layered, caches)
     return storages
 
 
@@ -76,6 +91,30 @@ def _made(settings: Settings, name: str) -> Storage:
         raise StartError(
             f"storages.{name}: {error}. Correct its settings.", exit=Exit.BAD_CONFIGURATION
         ) from None
+
+
+def _cached(settings: Settings, name: str, storage: Storage, caches: Caches | None) -> Storage:
+    """Outside of all other layers: what is at hand is neither counted nor timed as the storage's."""
+    of = settings.storages[name]
+    if caches is None or of.cache_size is None:
+        return storage
+    if Can.STAGE in storage.can:
+        raise StartError(
+            f"storages.{name}: it is not behind a network, and has no cache. Remove cache_size.",
+            exit=Exit.BAD_CONFIGURATION,
+        )
+    from backends.layers.caching import Caching  # noqa: PLC0415 - as below
+
+    return Caching(
+        storage,
+        Path(of.cache_directory) if of.cache_directory else caches.home / name,
+        of.cache_size,
+        name=name,
+        count=lambda event, number: caches.count(name, event, number),
+        complain=lambda cause: _log.error(
+            "a cache cannot be used, what is read is not kept", storage=name, cause=cause
+        ),
+    )
 
 
 def _layered(

@@ -176,11 +176,11 @@ class Context:
     async def bucket(self, name: str, *, expected_owner: str | None = None) -> Bucket:
         """The bucket; S3Error NoSuchBucket, or AccessDenied if it is not the expected owner's.
 
-        StorageError Unavailable if its storage is not there: what is known of its objects is then
-        not to be told, since nobody can say what is true.
+        StorageError Unavailable if its storage is not there, and has no cache: what is known of its
+        objects is then not to be told, since nobody can say what is true.
         """
         bucket = await self.services.catalog.bucket(name)
-        self.storage(bucket.storage).check()
+        self.storage(bucket.storage).check_readable()
         if expected_owner is not None and expected_owner != self.services.owner.id:
             raise S3Error("AccessDenied")
         return bucket

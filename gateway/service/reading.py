@@ -96,7 +96,7 @@ async def open_current(
     doubtful = False
     for _ in range(_LOOKS):
         chosen = choose(version)
-        content = await _open(context, version.location, span(version, chosen))
+        content = await _open(context, bucket, version.location, span(version, chosen))
         if content is not None:
             return Opened(version=version, chosen=chosen, content=content)
         before = version
@@ -127,8 +127,12 @@ async def _next(context: Context, bucket: Bucket, before: Version) -> tuple[Vers
     return version, doubtful
 
 
-async def _open(context: Context, location: Location, span: ByteRange) -> Content | None:
+async def _open(
+    context: Context, bucket: Bucket, location: Location, span: ByteRange
+) -> Content | None:
     storage = context.storage(location.storage)
+    if not bucket.indexed:
+        storage = storage.itself()  # nobody looks later what others have changed
     first, last = span
     try:
         content = await storage.read(

@@ -428,7 +428,7 @@ async def _one_by_one(
         for part in completion.parts:
             path = shadow_path(part_file(completion.upload.id, part.number, part.attempt))
             of = Fingerprint(size=part.size, stamp=part.tag or "")
-            content = await storage.read(path, only_if=of)
+            content = await storage.itself().read(path, only_if=of)
             try:
                 async for piece in content.chunks():
                     await arriving.write(piece)

@@ -122,6 +122,7 @@ class Verifier:
 
 async def opened(storage: Storage, location: Location) -> tuple[Content | None, Verified]:
     """The bytes of a location, under its path or its staged name; else what is the matter."""
+    storage = storage.itself()
     matter = Verified(
         verdict=Verdict.MISSING, detail=f"nothing is at {location.path!r} of {location.storage!r}"
     )

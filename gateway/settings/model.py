@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from backends.interface import RESERVED
 from gateway.settings.address import Address, parse_address
 from gateway.settings.limits import LimitSettings
 from gateway.settings.mirrors import MirrorSettings, mirrors_of
@@ -395,6 +396,7 @@ class Settings(LimitSettings):
                     key="buckets",
                 )
         self._check_roots()
+        self._check_caches()
         in_memory = [name for name, one in self.storages.items() if one.type == "memory"]
         if in_memory and self.workers > 1:
             raise refusal(
@@ -422,6 +424,42 @@ class Settings(LimitSettings):
                         "Give each storage a directory of its own.",
                         key="storages",
                     )
+
+    def _check_caches(self) -> None:
+        """What is cached is no object, and no other storage's."""
+        taken: dict[PurePath, str] = {}
+        for name, storage in self.storages.items():
+            if storage.cache_size is not None and name not in self.served:
+                raise refusal(
+                    f"{name!r} is a member of another, and has no cache.",
+                    "Remove cache_size and cache_directory.",
+                    key="storages",
+                )
+            if storage.cache_directory is None:
+                continue
+            directory = PurePath(normpath(storage.cache_directory))
+            other = taken.setdefault(directory, name)
+            if other != name:
+                raise refusal(
+                    f"{other!r} and {name!r} have one cache_directory.",
+                    "Give each cache a directory of its own.",
+                    key="storages",
+                )
+            for owner, of in self.storages.items():
+                root = PurePath(normpath(str(of.options.get("root", "/dev/null"))))
+                if _is_served(directory, root):
+                    raise refusal(
+                        f"the cache of {name!r} lies among the objects of {owner!r}.",
+                        f"Put it elsewhere, or below {root / RESERVED / 'cache'}.",
+                        key="storages",
+                    )
+
+
+def _is_served(directory: PurePath, root: PurePath) -> bool:
+    """Whether what is in the directory would be in the storage of that root."""
+    return directory.is_relative_to(root) and not directory.is_relative_to(
+        root / RESERVED / "cache"
+    )
 
 
 def _is_http_url(url: str) -> bool:

@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from backends import registry
+from backends.cache.sizes import LEAST
 
 _HEADER = re.compile(r"[!-~][ -~]{0,255}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -44,11 +45,27 @@ class StorageSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     type: str = Field(description="Type of the storage: one of the known backends.")
+    cache_size: int | None = Field(
+        default=None,
+        ge=LEAST,
+        le=2**60,
+        description="Bytes of a local disk in which what is read of a storage behind a network is kept; "
+        "none without it.",
+    )
+    cache_directory: str | None = Field(
+        default=None,
+        description="Directory of that cache; without it `.s3front/cache/NAME` in the data directory.",
+    )
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """All but the type, as configured. May hold secrets."""
+        """What the type takes, as configured. May hold secrets."""
         return self.model_extra or {}
+
+    def given(self) -> Mapping[str, Any]:
+        """All but the type, as configured. May hold secrets."""
+        cache = {"cache_size": self.cache_size, "cache_directory": self.cache_directory}
+        return {**self.options, **{name: of for name, of in cache.items() if of is not None}}
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return [("type", self.type)]
@@ -62,6 +79,17 @@ class StorageSettings(BaseModel):
                 f"there is no storage type {value!r}.", f"Known types: {', '.join(known)}."
             )
         return value
+
+    @model_validator(mode="after")
+    def _has_a_cache_or_none(self) -> "StorageSettings":
+        if self.cache_directory is not None and self.cache_size is None:
+            raise refusal("'cache_size' is missing.", "Say how many bytes the cache may take.")
+        if self.cache_size is not None and self.type in {"local", "mirror"}:
+            raise refusal(
+                f"a storage of type {self.type!r} has no cache.",
+                "Remove cache_size and cache_directory.",
+            )
+        return self
 
     @model_validator(mode="after")
     def _takes_these(self) -> "StorageSettings":

@@ -147,7 +147,7 @@ class _References:
 def is_path(at: tuple[str, ...]) -> bool:
     """Whether the setting names a file or folder, relative to where it was written."""
     return at in {("tls_cert",), ("tls_key",), ("catalog",)} or (
-        len(at) == 3 and at[0] == "storages" and at[2] == "root"
+        len(at) == 3 and at[0] == "storages" and at[2] in {"root", "cache_directory"}
     )
 
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from backends import remote_memory
+from backends.cache.sizes import LEAST
 from backends.interface import Can
 from backends.s3.profiles import PROFILES
 from gateway.service import buckets, completing
@@ -40,6 +41,9 @@ def _webdav(name: str) -> dict[str, Any]:
 STORAGES: dict[str, dict[str, Any] | Callable[[], dict[str, Any]]] = {
     "memory": {"storages": {"main": {"type": "memory"}}},
     "memory as S3": {"storages": {"main": {"type": "memory", "like": "s3"}}},
+    "memory as S3, cached": {
+        "storages": {"main": {"type": "memory", "like": "s3", "cache_size": LEAST}}
+    },
     "S3": _s3,
     "memory as WebDAV": {"storages": {"main": {"type": "memory", "like": "webdav"}}},
     "WebDAV on Apache": lambda: _webdav("apache"),

@@ -188,8 +188,13 @@ async def test_it_need_not_even_come_up(tmp_path: Path) -> None:
     storage = Caching(down, tmp_path / "cache", CACHE_SIZE, name="nas")
     with pytest.raises(Unavailable):
         await storage.open()
+    with pytest.raises(Unavailable):
+        storage.check()
+    storage.check_readable()
     assert await drained(await storage.read("b/k", only_if=of)) == b"data"
     await storage.aclose()
+    with pytest.raises(Unavailable):
+        storage.check_readable()
     with pytest.raises(Unavailable):
         await storage.read("b/k", only_if=of)
 
