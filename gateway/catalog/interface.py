@@ -451,6 +451,10 @@ class Catalog(abc.ABC):
         """Up to ``limit`` current objects greater than ``after``, in UTF-8 byte order."""
 
     @abc.abstractmethod
+    async def lying_at(self, bucket: Bucket, keys: Sequence[str]) -> Mapping[str, Lying]:
+        """Those of ``keys``, at most a few hundred, that have an object; all of one moment."""
+
+    @abc.abstractmethod
     async def missing(self, bucket: Bucket, key: str) -> Version | None:
         """What is kept of an object that is missing."""
 

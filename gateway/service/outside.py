@@ -15,7 +15,7 @@ import structlog
 from backends.errors import StorageError
 from backends.interface import Can, Nature, Sight, Storage
 from gateway.catalog.errors import TooManyMissing
-from gateway.catalog.outside import Absence, Found
+from gateway.catalog.outside import Absence, Found, Lying
 from gateway.catalog.records import Bucket, Version
 from gateway.s3.errors import S3Error
 from gateway.service.context import Services, Watching
@@ -121,9 +121,9 @@ async def settled(
     storage, watching = watched(services, bucket), services.watching
     if storage is None or watching is None:
         return Outcome()
-    rows = {key: await services.catalog.get(bucket, key) for key in keys}
+    rows = await services.catalog.lying_at(bucket, keys)
     work = _Work(storage=storage, watching=watching, bucket=bucket, closed=frozenset(closed))
-    seen = await asyncio.to_thread(work.look, rows.items())
+    seen = await asyncio.to_thread(work.look, [(key, rows.get(key)) for key in keys])
     outcome = Outcome(busy=seen.busy, refused=seen.refused)
     if seen.found:
         adoptions = await services.catalog.adopt(bucket, seen.found, now_ns=services.now_ns())
@@ -175,16 +175,16 @@ class _Work:
     bucket: Bucket
     closed: Collection[str]
 
-    def look(self, rows: Iterable[tuple[str, Version | None]]) -> _Seen:
+    def look(self, rows: Iterable[tuple[str, Lying | None]]) -> _Seen:
         seen = _Seen()
         for key, row in rows:
             self._look(seen, key, row)
         return seen
 
-    def _look(self, seen: _Seen, key: str, row: Version | None) -> None:
+    def _look(self, seen: _Seen, key: str, row: Lying | None) -> None:
         path = self.storage.natural(self.bucket.name, key)
-        if row is not None and row.location.path != path:
-            own = self.storage.glance(row.location.path).nature
+        if row is not None and row.path != path:
+            own = self.storage.glance(row.path).nature
             if own not in {Nature.BYTES, Nature.CLOSED}:
                 seen.gone.append(key)
             if path is not None and self.storage.glance(path).nature is Nature.BYTES:
@@ -198,10 +198,10 @@ class _Work:
         elif glance.nature is not Nature.BYTES:
             if row is not None:
                 seen.gone.append(key)
-        elif row is None or glance.fingerprint != row.location.fingerprint:
-            self._examine(seen, key, path, row)
+        elif row is None or glance.fingerprint != row.fingerprint:
+            self._examine(seen, key, path)
 
-    def _examine(self, seen: _Seen, key: str, path: str, row: Version | None) -> None:
+    def _examine(self, seen: _Seen, key: str, path: str) -> None:
         sight = self.storage.examine(path, closed=key in self.closed)
         if sight.nature is Nature.BUSY:
             seen.busy.append(key)

@@ -394,6 +394,7 @@ async def test_rows_are_told_with_where_their_bytes_lie(catalog: Catalog, bucket
         assert version is not None
         location = version.location
         assert lying == (lying.key, location.fingerprint, location.path, location.natural)
+        assert await catalog.lying_at(bucket, ["none", lying.key]) == {lying.key: lying}
 
 
 # Digests

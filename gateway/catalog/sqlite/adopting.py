@@ -1,6 +1,7 @@
 """Bytes that others wrote, as objects."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from apsw import Connection
@@ -15,29 +16,43 @@ from gateway.catalog.sqlite.encoding import version_of
 from gateway.catalog.sqlite.ledger import Transaction
 from gateway.catalog.sqlite.objects import LOOK_UP, store
 
-_LYING = (
-    "SELECT key, size, fingerprint_size, stamp, path, natural FROM objects "
-    "WHERE bucket_id = ? AND key > ? AND key >= ? ORDER BY key LIMIT ?"
-)
+_PLACE = "SELECT key, size, fingerprint_size, stamp, path, natural FROM objects "
+_LYING = f"{_PLACE} WHERE bucket_id = ? AND key > ? AND key >= ? ORDER BY key LIMIT ?"
+_LYING_AT = f"{_PLACE} WHERE bucket_id = ? AND key = ?"
 
 
 def lying(reader: Connection, bucket: Bucket, prefix: str, after: str, limit: int) -> list[Lying]:
     """As ``Catalog.lying``. Raises apsw.Error."""
     begins = prefix.encode()
     found = []
-    for key, size, other_size, stamp, path, natural in reader.execute(
-        _LYING, (bucket.id, after.encode(), begins, limit)
-    ):
-        if not key.startswith(begins):
+    for row in reader.execute(_LYING, (bucket.id, after.encode(), begins, limit)):
+        if not row[0].startswith(begins):
             break
-        name = key.decode()
-        fingerprint = Fingerprint(size=size if other_size is None else other_size, stamp=stamp)
-        found.append(
-            Lying(
-                name, fingerprint, f"{bucket.name}/{name}" if path is None else path, bool(natural)
-            )
-        )
+        found.append(_lying(bucket, row))
     return found
+
+
+def lying_at(reader: Connection, bucket: Bucket, keys: Sequence[str]) -> dict[str, Lying]:
+    """As ``Catalog.lying_at``. Raises apsw.Error."""
+    found = {}
+    reader.execute("BEGIN")
+    try:
+        for key in keys:
+            row = reader.execute(_LYING_AT, (bucket.id, key.encode())).fetchone()
+            if row is not None:
+                found[key] = _lying(bucket, row)
+    finally:
+        reader.execute("COMMIT")
+    return found
+
+
+def _lying(bucket: Bucket, row: tuple[Any, ...]) -> Lying:
+    key, size, other_size, stamp, path, natural = row
+    name = key.decode()
+    fingerprint = Fingerprint(size=size if other_size is None else other_size, stamp=stamp)
+    return Lying(
+        name, fingerprint, f"{bucket.name}/{name}" if path is None else path, bool(natural)
+    )
 
 
 def standing(

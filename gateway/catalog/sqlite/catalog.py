@@ -436,6 +436,9 @@ class SqliteCatalog(Catalog):
     ) -> Sequence[Lying]:
         return await self._read(adopting.lying, bucket, prefix, after, limit)
 
+    async def lying_at(self, bucket: Bucket, keys: Sequence[str]) -> Mapping[str, Lying]:
+        return await self._read(adopting.lying_at, bucket, keys)
+
     async def missing(self, bucket: Bucket, key: str) -> Version | None:
         return await self._read(missing.get, bucket, key)
 
