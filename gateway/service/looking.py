@@ -177,7 +177,7 @@ class Looking:
         stored = await self._stored(location.path)
         if stored is None:
             seen.gone[key] = standing
-        elif is_natural and stored.fingerprint != location.fingerprint:
+        elif stored.fingerprint != location.fingerprint:
             seen.found.append(self._found(bucket, key, stored, standing))
 
     async def _new(
