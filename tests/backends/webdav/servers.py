@@ -136,10 +136,14 @@ class Process:
         _wait(self._running, self._folder, self._port)
 
     def kill(self) -> None:
-        """All of it, at once."""
+        """All of it, at once; nobody listens any more when this returns."""
         if self._running is not None:
             os.killpg(self._running.pid, signal.SIGKILL)
             self._end()
+            with contextlib.suppress(OSError):
+                while True:
+                    socket.create_connection(("127.0.0.1", self._port), 1).close()
+                    time.sleep(0.01)
 
     def stop(self) -> None:
         """As it is asked to, by whoever watches it."""
