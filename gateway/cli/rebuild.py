@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from backends.errors import StorageError
+from backends.interface import Can
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.sqlite.copying import copy_online
 from gateway.catalog.sqlite.drafting import Draft
 from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
+from gateway.jobs.depositing import Deposits
 from gateway.safekeeping import marks
 from gateway.safekeeping.bases import Base, Source, choose
 from gateway.safekeeping.outcome import Outcome
@@ -23,7 +26,7 @@ from gateway.safekeeping.steps import Steps
 from gateway.safekeeping.swapping import swap
 from gateway.server.directories import Directories, catalog_of, snapshot_folder
 from gateway.server.failure import Exit, StartError
-from gateway.server.storages import storages_of
+from gateway.server.storages import secret_of, storages_of
 from gateway.settings.model import Settings
 
 _UNFINISHED = ".rebuilding"
@@ -114,7 +117,12 @@ def _rebuild(
     settings: Settings, catalog: Path, source: Source, steps: Steps, accept_missing: bool
 ) -> str:
     began = time.monotonic()
-    base = choose(source, catalog, snapshot_folder(settings, catalog), steps)
+    folder = snapshot_folder(settings, catalog)
+
+    def fetch() -> Sequence[str]:
+        return asyncio.run(_fetch(settings, folder, steps))
+
+    base = choose(source, catalog, folder, steps, fetch=fetch)
     for reason in base.passed_over:
         click.echo(f"Passed over {reason}", err=True)
     new = Path(f"{catalog}{_UNFINISHED}")
@@ -135,6 +143,19 @@ def _rebuild(
     sightings.close(finished=True)
     kept = swap(new, catalog, now=datetime.now(UTC))
     return _summary(outcome, base, kept, time.monotonic() - began)
+
+
+async def _fetch(settings: Settings, folder: Path, steps: Steps) -> Sequence[str]:
+    """Bring the newest snapshot that the default storage keeps behind a network."""
+    home = storages_of(settings)[settings.home]
+    if Can.STAGE in home.can:
+        return ()
+    steps.begin(f"fetching a snapshot from {settings.home}")
+    await home.open()
+    try:
+        return await Deposits(home, secret_of(settings, settings.home)).fetch(folder)
+    finally:
+        await home.aclose()
 
 
 async def _run(

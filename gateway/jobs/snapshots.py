@@ -9,11 +9,14 @@ from pathlib import Path
 
 import structlog
 
+from backends.errors import StorageError
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.interface import Catalog
+from gateway.jobs.depositing import Deposits
 
 FOLDER = "snapshots"
-"""Below the reserved directory of the default storage (or beside the catalog, if that is remote)."""
+"""Below the reserved directory of the default storage (or beside the catalog, if that is behind a network:
+then the storage has them as well, see ``depositing``)."""
 
 _PREFIX, _SUFFIX, _UNFINISHED = "catalog-", ".db", ".part"
 _RETRY_S = 60.0
@@ -47,9 +50,9 @@ async def take(catalog: Catalog, rules: SnapshotRules) -> Path:
     return target
 
 
-async def run(catalog: Catalog, rules: SnapshotRules) -> None:
-    """One each interval in which something has changed, until cancelled. A failure is logged, and
-    tried again."""
+async def run(catalog: Catalog, rules: SnapshotRules, deposits: Deposits | None = None) -> None:
+    """One each interval in which something has changed, until cancelled; the newest is kept in
+    ``deposits`` as well. A failure is logged, and tried again."""
     if not rules.interval_s:
         return
     known: int | None = None
@@ -68,6 +71,23 @@ async def run(catalog: Catalog, rules: SnapshotRules) -> None:
         except (CatalogError, OSError) as error:
             _log.warning("no snapshot of the catalog could be taken", cause=str(error))
             wait_s = min(rules.interval_s, _RETRY_S)
+        if deposits is not None and not await _deposited(catalog, rules, deposits):
+            wait_s = min(rules.interval_s, _RETRY_S)
+
+
+async def _deposited(catalog: Catalog, rules: SnapshotRules, deposits: Deposits) -> bool:
+    """Keep the newest there, too. Whether that was done."""
+    newest = next(iter(await asyncio.to_thread(snapshots, rules.folder)), None)
+    if newest is None:
+        return True
+    began = time.monotonic()
+    try:
+        if await deposits.keep(catalog, newest):
+            _log.info("snapshot of the catalog deposited", file=newest.name, seconds=_since(began))
+    except (StorageError, CatalogError, OSError) as error:
+        _log.warning("no snapshot of the catalog could be deposited", cause=str(error))
+        return False
+    return True
 
 
 def _since(began: float) -> float:

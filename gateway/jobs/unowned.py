@@ -14,6 +14,7 @@ from backends.errors import StorageError
 from backends.interface import RESERVED, Can, Storage
 from gateway.catalog.errors import CatalogDamaged, NoSuchBucket
 from gateway.catalog.interface import Catalog
+from gateway.jobs.depositing import FOLDER
 from gateway.service.certainty import MARK
 from gateway.service.description import decode
 
@@ -77,7 +78,7 @@ class Unowned:
                 yield path, "bytes that say they are an object, of which no row knows"
 
     async def _of_our_own(self, piece: set[str]) -> AsyncIterator[tuple[str, str]]:
-        left = piece - {MARK}
+        left = {path for path in piece if path != MARK and not path.startswith(FOLDER)}
         async for path in self._of_rows():
             left.discard(path)
         for path in sorted(left):

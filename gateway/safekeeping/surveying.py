@@ -15,6 +15,7 @@ from backends.errors import Denied, NameRefused, NotFound
 from backends.interface import RESERVED, Can, Fingerprint, Storage
 from gateway.catalog.records import Bucket, Location, Version
 from gateway.catalog.sqlite.drafting import Draft
+from gateway.jobs.depositing import FOLDER
 from gateway.safekeeping.outcome import Outcome
 from gateway.safekeeping.sightings import Sighting, Sightings
 from gateway.safekeeping.steps import Steps
@@ -65,7 +66,7 @@ class Surveying:
                 async with aclosing(storage.list(prefix, pass_over_closed=True)) as files:
                     async for stored in files:
                         self._steps.advance()
-                        if stored.path != MARK:
+                        if stored.path != MARK and not stored.path.startswith(FOLDER):
                             self._sightings.see(name, stored)
 
     def stays_doomed(self, storage: str, path: str, fingerprint: Fingerprint | None) -> bool:

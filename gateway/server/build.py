@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from backends.errors import StorageError
-from backends.interface import Storage
+from backends.interface import Can, Storage
 from gateway.access.authentication import Authentication
 from gateway.access.authorization import Authorization
 from gateway.access.credentials import Credentials
@@ -35,6 +35,7 @@ from gateway.jobs import (
     unfinished,
     watcher,
 )
+from gateway.jobs.depositing import Deposits
 from gateway.jobs.lease import Lease, run_elected
 from gateway.jobs.recovery import recover
 from gateway.jobs.roll import Roll
@@ -318,7 +319,7 @@ def _jobs(
         leavings.run(services, roll),
         unfinished.run(services),
         tidying.run(services),
-        snapshots.run(services.catalog, snapshot_rules),
+        snapshots.run(services.catalog, snapshot_rules, _deposits(services, settings)),
         digesting.run(services),
         *(watcher.run(services, name) for name in services.storages),
         *(following.run(services, name) for name in services.storages),
@@ -341,6 +342,14 @@ def _mirror_tally(settings: Settings) -> MirrorTally:
     from gateway.observe.mirror_metrics import mirror_metrics  # noqa: PLC0415 - 80 ms
 
     return mirror_metrics()
+
+
+def _deposits(services: Services, settings: Settings) -> Deposits | None:
+    """Where snapshots are kept as well, if the bytes are not on this machine."""
+    home = services.storages[settings.home]
+    if Can.STAGE in home.can:
+        return None
+    return Deposits(home, secret_of(settings, settings.home))
 
 
 def _storage_failed(name: str, error: StorageError) -> StartError:

@@ -13,6 +13,7 @@ from backends.interface import Can, Limits, Storage
 from backends.remote_memory import AS_S3, AS_WEBDAV
 from gateway.cli import rebuild as cli
 from gateway.cli.main import main
+from gateway.jobs.depositing import Deposits
 from gateway.jobs.snapshots import SnapshotRules, take
 from gateway.server import build
 from gateway.service import homing
@@ -49,18 +50,28 @@ class Place:
         return file
 
     @contextlib.contextmanager
-    def served(self) -> Iterator[Live]:
+    def served(self, *, jobs: bool = False) -> Iterator[Live]:
         self.patch.setattr(homing, "REST_S", 3600)
         if self.storage is not None:
             self.patch.setattr(build, "storages_of", lambda *_: {NAME: self.storage})
             self.patch.setattr(cli, "storages_of", lambda *_: {NAME: self.storage})
         storages = {NAME: self.options}
-        with running(self.root, durability="relaxed", storages=storages, watch=True) as live:
+        with running(self.root, durability="relaxed", storages=storages, jobs=jobs) as live:
             yield live
 
     def snapshot(self, live: Live) -> Path:
         rules = SnapshotRules(folder=self.root / ".s3front" / "snapshots", interval_s=1)
         return live.run(take(live.services.catalog, rules))
+
+    def deposit(self, live: Live) -> Path:
+        """A snapshot that the storage keeps, and nobody else."""
+        snapshot = self.snapshot(live)
+        services = live.services
+        secret = str(self.options.get("secret_key") or self.options.get("password") or "")
+        deposits = Deposits(services.storages[NAME], secret)
+        live.run(deposits.keep(services.catalog, snapshot))
+        snapshot.unlink()
+        return snapshot
 
     def lose_catalog(self) -> None:
         for file in self.catalog.parent.glob("catalog.db*"):

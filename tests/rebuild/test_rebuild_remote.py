@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from backends.interface import Can
 from backends.remote_memory import AS_S3
+from gateway.jobs.depositing import Deposits
 from tests.backends.making import body
 from tests.live.client import Client
 from tests.live.server import Live
@@ -25,6 +27,7 @@ from tests.rebuild.mixture import (
 from tests.rebuild.places import KINDS, Place, in_memory, place
 from tests.remote.failing_storage import FailingStorage, Fault
 from tests.remote.left import check_nothing_is_left, swept
+from tests.server.running import until
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +69,61 @@ def test_a_lost_catalog_is_made_of_a_snapshot_and_loses_nothing_but_uploads(ther
     with there.served() as live:
         assert differences(before, ask(live.client, mixture)) == {"uploads", "parts"}
     assert not [*there.root.rglob("*.rebuild*")]
+
+
+def test_a_snapshot_that_the_storage_keeps_is_as_good(there: Place) -> None:
+    with there.served() as live:
+        client = live.client
+        client.make_bucket("kept")
+        client.make_bucket("empty")
+        for key in ("a", "x//b"):
+            client.put("kept", key, key.encode())
+            _tag(client, key)
+        snapshot = there.deposit(live)
+        client.put("kept", "later", b"later")
+    shutil.rmtree(there.catalog.parent)
+    assert f"3 objects (2 of {snapshot.name}, 1 found" in there.rebuilt()
+    with there.served() as live:
+        client = live.client
+        assert client.request("GET", "/").texts("Buckets/Bucket/Name") == ["empty", "kept"]
+        for key in ("a", "x//b"):
+            assert b"<Value>late</Value>" in client.get("kept", key, "tagging").body
+        assert client.get("kept", "later").body == b"later"
+
+
+def test_one_that_was_sealed_with_another_secret_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = place("S3", tmp_path / "root", monkeypatch)
+    with there.served() as live:
+        live.client.make_bucket("kept")
+        live.client.put("kept", "key", b"key")
+        there.deposit(live)
+    shutil.rmtree(there.catalog.parent)
+    other = Place(
+        root=there.root, patch=monkeypatch, options={**there.options, "secret_key": "rotated"}
+    )
+    result = other.rebuild()
+    assert result.exit_code == 0, result.output
+    assert "Passed over .s3front/o/snapshots/catalog-" in result.stderr
+    assert "sealed with another secret" in result.stderr
+    assert "1 objects (0 of nothing, 1 found" in result.stdout
+
+
+def test_a_server_keeps_snapshots_on_its_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = place("S3", tmp_path / "root", monkeypatch)
+    with there.served(jobs=True) as live:
+        live.client.make_bucket("kept")
+        deposits = Deposits(live.services.storages["cloud"], str(there.options["secret_key"]))
+        until(lambda: bool(live.run(deposits.all())))
+    with there.served() as live:
+        live.client.put("kept", "key", b"key")
+        deposits = Deposits(live.services.storages["cloud"], str(there.options["secret_key"]))
+        assert live.run(deposits.fetch(tmp_path / "fetched")) == []
+    shutil.rmtree(there.catalog.parent)
+    assert "1 objects (0 of catalog-" in there.rebuilt()
 
 
 def test_without_a_snapshot_no_object_is_lost(there: Place) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from backends.registry import construct
 from gateway.catalog.sqlite import SqliteCatalog
+from gateway.jobs.depositing import FOLDER
 from gateway.server.start import FACTORY
 from gateway.service import removing
 from gateway.service.certainty import MARK
@@ -71,6 +72,7 @@ class Service:
         held = {one.path async for one in storage.list()}
         held |= {one.path async for one in storage.list(".s3front/")}
         held.discard(MARK)
+        held = {path for path in held if not path.startswith(FOLDER)}
         doomed = {one.path for one in await catalog.doomed()}
         assert not doomed & held
         await catalog.aclose()

@@ -7,6 +7,7 @@ import pytest
 from backends.interface import Limits
 from backends.remote_memory import AS_S3
 from gateway.jobs import unowned
+from gateway.jobs.depositing import FOLDER
 from tests.backends.making import body
 from tests.live.server import Live
 from tests.remote.conftest import Serve
@@ -26,6 +27,8 @@ def test_what_nobody_owns_is_found_and_nothing_else(
     drop(live, storage, "bucket/others")
     drop(live, storage, "elsewhere/others")
     with ThreadPoolExecutor(1) as pool:
+        assert live.run(problems(live, pool)) == []
+        drop(live, storage, f"{FOLDER}catalog-20261126T110000000000Z.0123abcd.sealed")
         assert live.run(problems(live, pool)) == []
         for name in ("00/one", "ff/two"):
             drop(live, storage, f".s3front/o/{name}")
