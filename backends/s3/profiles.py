@@ -31,6 +31,8 @@ class Profile:
     refuses: re.Pattern[str] | None = None
     """Segments of keys that it cannot hold, or gives back altered."""
     list_version: int = 2
+    lists_uploads: bool = True
+    """Tells of all open uploads whose keys begin with a prefix."""
     encodes_listings: bool = True
     """Takes ``encoding-type=url``."""
     max_key: int = 1024
@@ -100,6 +102,8 @@ PROFILES: dict[str, Profile] = {
     "minio": Profile(
         creates=True,
         copies_if=True,
+        # Only of those of the very key that is given for a prefix; it ends old ones by itself.
+        lists_uploads=False,
         # Trimmed before they are looked at; a name that marks a folder inside.
         refuses=re.compile(r"[ \t-\r]*\.\.?[ \t-\r]*|.*__XLDIR__", re.DOTALL),
         max_segment=255,

@@ -54,9 +54,11 @@ class S3Storage(Storage):
     ) -> None:
         profile = settings.profile
         self.can = Can.DESCRIBE | Can.HEADERS | Can.COPY | Can.PARTS | Can.COPY_PARTS
-        self.can |= Can.OPEN_PARTS | Can.LINK | Can.ETAGS
+        self.can |= Can.LINK | Can.ETAGS
         if profile.creates:
             self.can |= Can.CREATE
+        if profile.lists_uploads:
+            self.can |= Can.OPEN_PARTS
         if profile.tree:
             self.can |= Can.TREE
         self.limits = Limits(
