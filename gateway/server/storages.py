@@ -81,7 +81,11 @@ def _mirror(
 
 
 def secret_of(settings: Settings, name: str) -> str:
-    """What a storage behind a network is used with, and others do not know; "" if nothing is."""
+    """What a storage behind a network is used with, and others do not know; "" if nothing is. Of a
+    mirror: what all its members are."""
+    mirror = settings.mirrors.get(name)
+    if mirror is not None:
+        return "\0".join(secret_of(settings, one) for one in mirror.storages)
     options = settings.storages[name].options
     found = (options.get(one) for one in ("secret_key", "password", "token"))
     return str(next((one for one in found if one), ""))

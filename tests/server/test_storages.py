@@ -10,7 +10,7 @@ from backends.interface import Can, Stored
 from backends.local.storage import LocalStorage
 from backends.remote_memory import RemoteMemoryStorage
 from gateway.server.failure import Exit, StartError
-from gateway.server.storages import storages_of
+from gateway.server.storages import secret_of, storages_of
 from gateway.settings.model import Settings
 
 CLOUD = {
@@ -71,3 +71,17 @@ def test_a_directory_is_as_it_is(tmp_path: Path) -> None:
     found = storages_of(settings(disk={"type": "local", "root": str(tmp_path)}))
     assert isinstance(found["disk"], LocalStorage)
     assert Can.STAGE in found["disk"].can
+
+
+def test_the_secret_of_a_storage_is_the_one_it_is_used_with() -> None:
+    dav = {"type": "webdav", "endpoint": "https://cloud.example/dav"}
+    given = settings(
+        open=dav,
+        cloud=dict(CLOUD),
+        nas={**dav, "username": "me", "password": "guarded"},
+        both={"type": "mirror", "storages": ["cloud", "nas"]},
+    )
+    assert secret_of(given, "cloud") == "hidden"
+    assert secret_of(given, "nas") == "guarded"
+    assert not secret_of(given, "open")
+    assert secret_of(given, "both") == "hidden\0guarded"
