@@ -10,13 +10,11 @@ from pathlib import Path
 import click
 
 from backends.errors import StorageError
-from backends.interface import Can
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.sqlite.copying import copy_online
 from gateway.catalog.sqlite.drafting import Draft
 from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
-from gateway.jobs.depositing import Deposits
 from gateway.safekeeping import marks
 from gateway.safekeeping.bases import Base, Source, choose
 from gateway.safekeeping.outcome import Outcome
@@ -24,9 +22,10 @@ from gateway.safekeeping.rebuilding import MostAreMissing, Rebuild
 from gateway.safekeeping.sightings import Sightings
 from gateway.safekeeping.steps import Steps
 from gateway.safekeeping.swapping import swap
+from gateway.server.deposits import deposits_of
 from gateway.server.directories import Directories, catalog_of, snapshot_folder
 from gateway.server.failure import Exit, StartError
-from gateway.server.storages import secret_of, storages_of
+from gateway.server.storages import storages_of
 from gateway.settings.model import Settings
 
 _UNFINISHED = ".rebuilding"
@@ -148,12 +147,13 @@ def _rebuild(
 async def _fetch(settings: Settings, folder: Path, steps: Steps) -> Sequence[str]:
     """Bring the newest snapshot that the default storage keeps behind a network."""
     home = storages_of(settings)[settings.home]
-    if Can.STAGE in home.can:
+    deposits = deposits_of(settings, home)
+    if deposits is None:
         return ()
     steps.begin(f"fetching a snapshot from {settings.home}")
     await home.open()
     try:
-        return await Deposits(home, secret_of(settings, settings.home)).fetch(folder)
+        return await deposits.fetch(folder)
     finally:
         await home.aclose()
 

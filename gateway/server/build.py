@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from backends.errors import StorageError
-from backends.interface import Can, Storage
+from backends.interface import Storage
 from gateway.access.authentication import Authentication
 from gateway.access.authorization import Authorization
 from gateway.access.credentials import Credentials
@@ -35,7 +35,6 @@ from gateway.jobs import (
     unfinished,
     watcher,
 )
-from gateway.jobs.depositing import Deposits
 from gateway.jobs.lease import Lease, run_elected
 from gateway.jobs.recovery import recover
 from gateway.jobs.roll import Roll
@@ -44,6 +43,7 @@ from gateway.observe.tally import MirrorTally, Tally
 from gateway.s3.etag import CRC
 from gateway.s3.target import Domains
 from gateway.server.bootstrap import bootstrap
+from gateway.server.deposits import deposits_of
 from gateway.server.directories import snapshot_folder
 from gateway.server.failure import Exit, StartError
 from gateway.server.opening import Openings
@@ -314,12 +314,13 @@ def _jobs(
     services: Services, roll: Roll, snapshot_rules: SnapshotRules, settings: Settings
 ) -> list[Coroutine[None, None, None]]:
     """What the elected worker runs beside its requests until it closes."""
+    deposits = deposits_of(settings, services.storages[settings.home])
     jobs = [
         janitor.run(services, janitor.JanitorRules()),
         leavings.run(services, roll),
         unfinished.run(services),
         tidying.run(services),
-        snapshots.run(services.catalog, snapshot_rules, _deposits(services, settings)),
+        snapshots.run(services.catalog, snapshot_rules, deposits),
         digesting.run(services),
         *(watcher.run(services, name) for name in services.storages),
         *(following.run(services, name) for name in services.storages),
@@ -342,14 +343,6 @@ def _mirror_tally(settings: Settings) -> MirrorTally:
     from gateway.observe.mirror_metrics import mirror_metrics  # noqa: PLC0415 - 80 ms
 
     return mirror_metrics()
-
-
-def _deposits(services: Services, settings: Settings) -> Deposits | None:
-    """Where snapshots are kept as well, if the bytes are not on this machine."""
-    home = services.storages[settings.home]
-    if Can.STAGE in home.can:
-        return None
-    return Deposits(home, secret_of(settings, settings.home))
 
 
 def _storage_failed(name: str, error: StorageError) -> StartError:

@@ -80,17 +80,6 @@ def _mirror(
     return Mirror(members, ledger, quorum=how.quorum, copies=how.copies, refill=how.refill)
 
 
-def secret_of(settings: Settings, name: str) -> str:
-    """What a storage behind a network is used with, and others do not know; "" if nothing is. Of a
-    mirror: what all its members are."""
-    mirror = settings.mirrors.get(name)
-    if mirror is not None:
-        return "\0".join(secret_of(settings, one) for one in mirror.storages)
-    options = settings.storages[name].options
-    found = (options.get(one) for one in ("secret_key", "password", "token"))
-    return str(next((one for one in found if one), ""))
-
-
 def _made(settings: Settings, name: str) -> Storage:
     storage = settings.storages[name]
     options = dict(storage.options)

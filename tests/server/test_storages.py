@@ -9,8 +9,9 @@ from backends.errors import NotFound, Throttled
 from backends.interface import Can, Stored
 from backends.local.storage import LocalStorage
 from backends.remote_memory import RemoteMemoryStorage
+from gateway.server.deposits import secret_of
 from gateway.server.failure import Exit, StartError
-from gateway.server.storages import secret_of, storages_of
+from gateway.server.storages import storages_of
 from gateway.settings.model import Settings
 
 CLOUD = {
@@ -74,7 +75,7 @@ def test_a_directory_is_as_it_is(tmp_path: Path) -> None:
 
 
 def test_the_secret_of_a_storage_is_the_one_it_is_used_with() -> None:
-    dav = {"type": "webdav", "endpoint": "https://cloud.example/dav"}
+    dav: dict[str, object] = {"type": "webdav", "endpoint": "https://cloud.example/dav"}
     given = settings(
         open=dav,
         cloud=dict(CLOUD),
