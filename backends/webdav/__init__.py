@@ -13,6 +13,7 @@ One file each: ``settings``, ``hrefs`` paths to URLs and back, ``multistatus`` t
 ``challenges`` and ``authorizing`` 401 and passwords, ``asking`` requests and what their answers mean,
 ``refusals`` status to StorageError, ``dialect`` and ``probing`` and ``remembering``, ``folders`` MKCOL, ``publishing`` PUT
 and MOVE, ``chunking`` uploads in chunks and ``parts`` what S3 makes of them, ``records`` and ``describing``
-self-descriptions, ``reading``, ``walking`` listing, ``leftovers``, ``afterwards`` what nobody waits for,
+self-descriptions, ``reading``, ``walking`` listing, ``deleting``, ``leftovers``, ``afterwards`` what nobody waits for,
+``opened`` what there is while a storage is open,
 ``storage`` the verbs.
 """

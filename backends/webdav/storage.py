@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from backends import naming
@@ -12,7 +12,6 @@ from backends.errors import (
     Exists,
     NameRefused,
     NotFound,
-    StorageError,
     Unavailable,
     Unsupported,
 )
@@ -20,51 +19,29 @@ from backends.http.client import Client, Timeouts
 from backends.interface import Begun, Can, Content, Fingerprint, Limits, Storage, Stored
 from backends.webdav import names
 from backends.webdav.afterwards import Afterwards
-from backends.webdav.asking import Dav
 from backends.webdav.chunking import (
     LARGEST,
     MOST,
     SMALLEST,
-    Uploads,
     chunk_size,
     size_of,
     uploads_of,
 )
-from backends.webdav.describing import Descriptions, descriptions
-from backends.webdav.dialect import Chunks, Dialect
-from backends.webdav.folders import Folders, Locks
+from backends.webdav.dialect import Dialect
 from backends.webdav.hrefs import encoded
 from backends.webdav.leftovers import Leftovers
 from backends.webdav.multistatus import Resource
+from backends.webdav.opened import Opened, opened
 from backends.webdav.parts import Parts
-from backends.webdav.probing import probe
-from backends.webdav.publishing import INCOMING, PAUSES_S, Incoming, Publisher, outcome_unknown
-from backends.webdav.reading import Reader
+from backends.webdav.publishing import PAUSES_S, Incoming
 from backends.webdav.refusals import refusal
-from backends.webdav.remembering import remember, remembered
 from backends.webdav.settings import WebDavSettings
 from backends.webdav.states import State, state_of, stored_as
 from backends.webdav.walking import Walk
 
-_GONE: Final = frozenset({200, 204, 404, 409, 410})
 _COARSE_S: Final = 1.05  # the clock of files may be some milliseconds behind
 _FINE_S: Final = 0.02
 _MOST_WAITED_S: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Opened:
-    """What there is while a storage is open."""
-
-    dav: Dav
-    dialect: Dialect
-    folders: Folders
-    descriptions: Descriptions
-    publisher: Publisher
-    reader: Reader
-    uploads: Uploads | None
-    """Where large bodies go."""
-    parts: Parts | None
 
 
 class WebDavStorage(Storage):
@@ -97,7 +74,7 @@ class WebDavStorage(Storage):
             self._uploads = Client(uploads, allow_private=settings.allow_private, timeouts=timeouts)
         self._pauses_s = pauses_s
         self._afterwards = Afterwards()
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
         self._anew = anew
         self.dialect = dialect
 
@@ -106,74 +83,31 @@ class WebDavStorage(Storage):
         try:
             for client in self._clients():
                 await client.open()
-            self._opened = await self._begun()
+            self._opened = await opened(
+                self._settings,
+                self._client,
+                self._uploads,
+                dialect=self.dialect,
+                anew=self._anew,
+                afterwards=self._afterwards,
+                pauses_s=self._pauses_s,
+            )
         except BaseException:
             for client in self._clients():
                 await client.aclose()
             raise
+        self.dialect = self._opened.dialect
+        self.can = self._opened.can
+        if self._settings.links is not None:
+            self.can |= Can.LINK
+        self.limits = replace(
+            self.limits,
+            max_description=self._opened.descriptions.most,
+            min_part=SMALLEST if Can.PARTS in self.can else 0,
+        )
 
     def _clients(self) -> Sequence[Client]:
         return [self._client] if self._uploads is None else [self._client, self._uploads]
-
-    async def _begun(self) -> _Opened:
-        settings, locks = self._settings, Locks()
-        top = Dav(self._client, settings.authorizer)
-        await _is_webdav(top)
-        if settings.prefix:
-            await Folders(top, locks).make(settings.prefix)
-        dav = Dav(self._client, settings.authorizer, settings.prefix)
-        folders = Folders(dav, locks)
-        await folders.make(INCOMING)
-        uploads = None
-        if self._uploads is not None:
-            home = Dav(self._uploads, settings.authorizer)
-            uploads = Uploads(home, dav, self._afterwards, pauses_s=self._pauses_s)
-        if self.dialect is None and not self._anew:
-            self.dialect = await remembered(dav)
-        if self.dialect is None:
-            self.dialect = await probe(dav, folders, uploads)
-            await remember(dav, self.dialect)
-        dialect = self.dialect
-        if uploads is not None:
-            uploads.keeps_times = dialect.chunk_times
-        dav.destination = dialect.destination
-        dav.base = f"{dialect.base}{settings.prefix}/" if settings.prefix else dialect.base
-        kept = descriptions(dav, dialect, folders)
-        self.can = _can(dialect, kept, links=settings.links is not None)
-        self.limits = replace(
-            self.limits,
-            max_description=kept.most,
-            min_part=SMALLEST if Can.PARTS in self.can else 0,
-        )
-        publisher = Publisher(
-            dav=dav,
-            dialect=dialect,
-            folders=folders,
-            descriptions=kept,
-            locks=locks,
-            afterwards=self._afterwards,
-            pauses_s=self._pauses_s,
-        )
-        parts = None
-        if uploads is not None and dialect.chunks is Chunks.CHOSEN:
-            parts = Parts(
-                uploads=uploads,
-                dav=dav,
-                folders=folders,
-                descriptions=kept,
-                publisher=publisher,
-                afterwards=self._afterwards,
-            )
-        return _Opened(
-            dav=dav,
-            dialect=dialect,
-            folders=folders,
-            descriptions=kept,
-            publisher=publisher,
-            reader=Reader(dav, dialect, kept),
-            uploads=None if dialect.chunks is Chunks.NONE else uploads,
-            parts=parts,
-        )
 
     async def aclose(self) -> None:
         self._opened = None
@@ -251,16 +185,7 @@ class WebDavStorage(Storage):
             )
 
     async def delete(self, path: str) -> None:
-        opened = self._asked(path)
-        there = await opened.dav.look(path, kept=opened.descriptions.marks)
-        if there is None or there.is_folder:
-            return
-        if opened.dialect.spares_folders:
-            await self._delete_file(opened, path)
-        else:
-            await self._delete_aside(opened, path)
-        with suppress(StorageError):  # what it describes is gone: it harms nobody
-            await opened.descriptions.forget(path, state_of(there, opened.dialect.validator))
+        await self._asked(path).deleter.delete(path)
 
     async def list(
         self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
@@ -369,7 +294,7 @@ class WebDavStorage(Storage):
         return f"{links}/{encoded(path)}"
 
     async def _received(
-        self, opened: _Opened, incoming: Incoming, body: AsyncIterator[bytes], size: int
+        self, opened: Opened, incoming: Incoming, body: AsyncIterator[bytes], size: int
     ) -> State:
         await opened.folders.make_for(incoming.path)
         chunk = chunk_size(size, self._settings.chunk_size)
@@ -383,7 +308,7 @@ class WebDavStorage(Storage):
             raise
         return await opened.publisher.arrived(incoming, size)
 
-    async def _precede(self, opened: _Opened, path: str, size: int, *, create: bool) -> None:
+    async def _precede(self, opened: Opened, path: str, size: int, *, create: bool) -> None:
         """Say early what will not be, and let time pass until bytes written now have a state of
         their own, where nothing but time tells it."""
         if not create and opened.dialect.properties:
@@ -400,7 +325,7 @@ class WebDavStorage(Storage):
                 wait_s = _FINE_S if opened.dialect.at_once else ahead_s + _COARSE_S
                 await asyncio.sleep(min(wait_s, _MOST_WAITED_S))
 
-    async def _copied(self, opened: _Opened, source: str, incoming: Incoming) -> None:
+    async def _copied(self, opened: Opened, source: str, incoming: Incoming) -> None:
         await opened.folders.make_for(incoming.path)
         status = await opened.dav.transfer("COPY", source, incoming.path, replace=False)
         if status in {404, 410}:
@@ -409,39 +334,12 @@ class WebDavStorage(Storage):
             opened.folders.forget_for(incoming.path)
             raise refusal(opened.dav.where, f"COPY {source!r}", status, {})
 
-    async def _meant(self, opened: _Opened, path: str, only_if: Fingerprint) -> Resource:
+    async def _meant(self, opened: Opened, path: str, only_if: Fingerprint) -> Resource:
         """The file under ``path``. NotFound; Damaged unless it has that fingerprint."""
         there = await opened.reader.found(path)
         if state_of(there, opened.dialect.validator).fingerprint != only_if:
             raise Damaged(f"{path!r} holds other bytes than those that were stored")
         return there
-
-    async def _delete_file(self, opened: _Opened, path: str) -> None:
-        """DELETE that no folder is deleted by, should it be one by now."""
-        status = await opened.dav.ask("DELETE", path, {"Depth": "0"})
-        if status not in _GONE:
-            there = await opened.dav.look(path)
-            if there is not None and not there.is_folder:
-                raise refusal(opened.dav.where, f"DELETE {path!r}", status, {})
-
-    async def _delete_aside(self, opened: _Opened, path: str) -> None:
-        """Move it away first: what turns out to be a folder goes back."""
-        async with opened.publisher.incoming() as aside:
-            aside.left = True
-            await opened.folders.make_for(aside.path)
-            status = await opened.dav.transfer("MOVE", path, aside.path, replace=False)
-            with outcome_unknown():
-                moved = await opened.dav.look(aside.path)
-                there = await opened.dav.look(path) if moved is None else None
-                if moved is not None and moved.is_folder:
-                    back = await opened.dav.transfer("MOVE", aside.path, path, replace=False)
-                    if back not in {201, 204}:
-                        raise Unavailable(f"the folder {path!r} has become {aside.path!r}")
-            if there is not None and not there.is_folder:
-                opened.folders.forget_for(aside.path)
-                raise refusal(opened.dav.where, f"MOVE {path!r}", status, {})
-            # What stays under a name of ours is removed for its age.
-            aside.left = moved is None or moved.is_folder
 
     def _parts(self, path: str) -> Parts:
         parts = self._asked(path).parts
@@ -449,17 +347,17 @@ class WebDavStorage(Storage):
             raise Unsupported("parts")
         return parts
 
-    def _ready(self) -> _Opened:
+    def _ready(self) -> Opened:
         if self._opened is None:
             raise Unavailable("the storage is not open")
         return self._opened
 
-    def _asked(self, path: str) -> _Opened:
+    def _asked(self, path: str) -> Opened:
         opened = self._ready()
         names.check(path, self.limits)
         return opened
 
-    def _target(self, path: str) -> _Opened:
+    def _target(self, path: str) -> Opened:
         opened = self._ready()
         names.check_target(path, self.limits, opened.dialect)
         return opened
@@ -476,37 +374,3 @@ class WebDavStorage(Storage):
                 raise Unsupported("descriptions")
             if len(description) > self.limits.max_description:
                 raise Unsupported(f"a description of {len(description)} bytes")
-
-
-async def _is_webdav(top: Dav) -> None:
-    answer = await top.propfind("", 0, folder=True)
-    await answer.excerpt()
-    match answer.status:
-        case 207:
-            return
-        case 404 | 409 | 410:
-            raise Unavailable(f"{top.where}: there is no such folder: correct the endpoint")
-        case 405 | 501 | 200:
-            raise Unsupported(
-                f"{top.where}: PROPFIND was answered {answer.status}: this is no WebDAV server, or not"
-                " the URL of its files (nginx needs dav-ext)"
-            )
-        case _:
-            raise refusal(top.where, "PROPFIND", answer.status, answer.headers)
-
-
-def _can(dialect: Dialect, kept: Descriptions, *, links: bool) -> Can:
-    can = Can.TREE
-    if dialect.creates and dialect.renames:
-        can |= Can.CREATE | Can.MOVE
-    if dialect.copies:
-        can |= Can.COPY
-    if kept.most:
-        can |= Can.DESCRIBE
-    if dialect.properties:
-        can |= Can.UNIQUE
-    if dialect.chunks is Chunks.CHOSEN:
-        can |= Can.PARTS | Can.OPEN_PARTS
-    if links:
-        can |= Can.LINK
-    return can
