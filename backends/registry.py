@@ -55,13 +55,16 @@ def construct(type: str, settings: Settings) -> Storage:
     return backend.make(settings)
 
 
-async def probe(type: str, settings: Settings) -> Sequence[Finding]:
-    """Try whether a storage works as these settings say. ValueError as ``construct``."""
+async def probe(type: str, settings: Settings, *, anew: bool = False) -> Sequence[Finding]:
+    """Try whether a storage works as these settings say. ValueError as ``construct``.
+
+    ``anew``: nothing that was found out before is taken for known.
+    """
     storage = construct(type, settings)
     backend = BACKENDS[type]
     if backend.probe is not None:
         return await backend.probe(settings)
-    if backend.make_anew is not None:
+    if anew and backend.make_anew is not None:
         storage = backend.make_anew(settings)
     opened = await attempt("open it", storage.open)
     if opened.grade is Grade.WRONG:

@@ -94,7 +94,7 @@ def _works(settings: Settings, name: str, *, as_json: bool) -> bool:
             )
         return True
     try:
-        findings = asyncio.run(registry.probe(one.type, one.options))
+        findings = asyncio.run(registry.probe(one.type, one.options, anew=True))
     except ValueError as error:
         findings = [Finding(grade=Grade.WRONG, tried="read its settings", text=str(error))]
     wrong = [finding for finding in findings if finding.grade is Grade.WRONG]

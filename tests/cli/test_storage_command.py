@@ -84,7 +84,8 @@ def test_json_has_one_finding_a_line(file: Path) -> None:
 def test_a_missing_permission_shows_the_least_policy(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def probe(_type: str, settings: Mapping[str, object]) -> Sequence[Finding]:
+    async def probe(_type: str, settings: Mapping[str, object], *, anew: bool) -> Sequence[Finding]:
+        assert anew
         assert settings["secret_key"] == SECRET
         text = "AccessDenied: no permission; allow it (s3:PutObject)"
         return [Finding(grade=Grade.WRONG, tried="write", text=text)]

@@ -28,6 +28,7 @@ def control(server: Running) -> Iterator[Control]:
     yield control
     control.reset()
     control.release()
+    control.expire()
 
 
 @pytest.fixture

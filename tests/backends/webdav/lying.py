@@ -48,6 +48,8 @@ class Lying:
     spares_folders: bool = True
     folds: bool = False
     href_base: str = "/"
+    folder_s: int | None = None
+    """The time of all folders, if it is told."""
     wants: Callable[[str], bool] = lambda _: True
     """Whether a Destination is one that the server understands."""
 
@@ -144,6 +146,9 @@ class Lying:
         kept = ""
         if file is None:
             props = "<resourcetype><collection/></resourcetype>"
+            if self.folder_s is not None:
+                told = formatdate(self.folder_s, usegmt=True)
+                props += f"<getlastmodified>{told}</getlastmodified>"
             path = f"{path}/" if path else ""
         else:
             props = f"<resourcetype/><getcontentlength>{len(file.data)}</getcontentlength>"

@@ -36,6 +36,8 @@ async def test_what_the_dead_left_is_removed_for_its_age(
     server.put(".s3front/incoming/old", b"x", modified_s=now_s - OLD_S)
     server.put(".s3front/incoming/young", b"x", modified_s=now_s - 3_000)
     server.put(".s3front/incoming/folder/old", b"x", modified_s=now_s - OLD_S)
+    server.folder_s = now_s - OLD_S
+    server.spares_folders = False
     server.put(".s3front/o/xx/old", b"x", modified_s=now_s - OLD_S)
     server.put("b/k", b"x", modified_s=now_s - OLD_S)
     before = set(server.files)

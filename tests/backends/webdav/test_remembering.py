@@ -110,6 +110,8 @@ async def test_who_tries_a_storage_finds_it_out_anew(server: Lying) -> None:
     assert await is_found_out(server, over(server))
     server.ranges = False
     told = [finding.text for finding in await registry.probe("webdav", settings)]
+    assert any("yes answers ranges" in text for text in told)
+    told = [finding.text for finding in await registry.probe("webdav", settings, anew=True)]
     assert any("no  answers ranges" in text for text in told)
     async with opened(over(server)) as storage:
         assert storage.dialect is not None
