@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from backends.errors import NotFound, StorageError, Throttled, Unavailable
+from backends.errors import StorageError, Throttled, Unavailable
 from backends.interface import Can, Storage
 from backends.layers.around import OWN_ROOT
 from backends.mirror.breaker import Breaker
@@ -56,7 +56,7 @@ class Member:
         if not self._is_open:
             await self._open_again()
         try:
-            done = await self._asked(act)
+            done = await act()
         except (Unavailable, Throttled) as error:
             self.failed(error)
             raise
@@ -72,14 +72,6 @@ class Member:
         except StorageError as error:
             self.failed(error)
             raise Unavailable(f"the member {self.name!r} cannot be used: {error}") from error
-
-    async def _asked(self, act: Callable[[], Awaitable[_T]]) -> _T:
-        try:
-            return await act()
-        except NotFound:
-            # Of a directory whose file system is not mounted nothing follows.
-            self.storage.check()
-            raise
 
     def failed(self, error: StorageError) -> None:
         """It could not be reached, or broke off."""

@@ -121,7 +121,7 @@ def _layered(
     name: str, storage: Storage, observe: Observe | None, *, member: bool = False
 ) -> Storage:
     if Can.STAGE in storage.can:
-        return storage
+        return _unstaged(storage) if member else storage
     from backends.layers.limiting import Limiting  # noqa: PLC0415 - a server of files needs none
     from backends.layers.metering import Metering  # noqa: PLC0415
     from backends.layers.retrying import Patience, Retrying  # noqa: PLC0415
@@ -134,3 +134,9 @@ def _layered(
     if observe is None:
         return layered
     return Metering(layered, lambda verb, seconds, outcome: observe(name, verb, seconds, outcome))
+
+
+def _unstaged(storage: Storage) -> Storage:
+    from backends.layers.unstaged import Unstaged  # noqa: PLC0415 - as above
+
+    return Unstaged(storage)

@@ -70,6 +70,12 @@ def mirrors_of(storages: Mapping[str, StorageSettings]) -> Mapping[str, MirrorSe
                     "Name storages of other types.",
                     key="storages",
                 )
+            if storages[member].cache_size is not None:
+                raise refusal(
+                    f"storage {member!r} has a cache, and is a member of {name!r}.",
+                    "Remove its cache_size: members have none.",
+                    key="storages",
+                )
             if member in owner:
                 raise refusal(
                     f"storage {member!r} is a member of {owner[member]!r} and of {name!r}.",

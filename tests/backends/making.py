@@ -14,6 +14,7 @@ from backends.layers.metering import Metering
 from backends.layers.prefixing import Prefixed
 from backends.layers.retrying import Retrying
 from backends.layers.timing import Timing
+from backends.layers.unstaged import Unstaged
 from backends.local import opened, probing
 from backends.local.opening import open_components
 from backends.local.storage import LocalStorage
@@ -104,6 +105,8 @@ MAKE |= {
         RemoteMemoryStorage(AS_WEBDAV, Limits()), root, CACHE_SIZE
     ),
     "caching-s3": lambda root, _patch: Rereading(moto_storage(prefix="cached"), root, CACHE_SIZE),
+    "unstaged": lambda _root, _patch: Unstaged(MemoryStorage()),
+    "unstaged-local": lambda root, _patch: Unstaged(LocalStorage(root=root)),
 }
 
 MAKE |= {
@@ -117,7 +120,7 @@ MAKE |= {
     "mirror-last-dead": lambda _root, _patch: dying("cloud", AS_S3, S3_LIMITS),
     "mirror-flapping": lambda _root, _patch: flapping(AS_S3, S3_LIMITS),
     "mirror-of-files": lambda root, _patch: mirror_of(
-        {"nas": LocalStorage(root=root), "cloud": RemoteMemoryStorage(AS_S3, S3_LIMITS)}
+        {"nas": Unstaged(LocalStorage(root=root)), "cloud": RemoteMemoryStorage(AS_S3, S3_LIMITS)}
     ),
 }
 

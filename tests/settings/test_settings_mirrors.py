@@ -68,6 +68,10 @@ def test_a_mirror_from_the_environment(tmp_path: Path) -> None:
             SAFE + '[storages.other]\ntype = "mirror"\nstorages = ["nas", "cloud"]\n',
             "'nas' is a member of 'safe' and of 'other'",
         ),
+        (
+            SAFE.replace('like = "s3"', 'like = "s3"\ncache_size = 1073741824', 1),
+            "'nas' has a cache",
+        ),
         ('default_storage = "nas"\n' + SAFE, "no storage 'nas' that is not a member"),
         (
             SAFE + '[[buckets]]\nname = "site"\nstorage = "cloud"\n',

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from itertools import count
 from typing import Literal, TypeVar
 
-from backends.errors import Unavailable
+from backends.bodies import given
+from backends.errors import StorageError, Unavailable
 from backends.interface import Can, Content, Limits, Storage, Stored
 from backends.layers.around import Around, AroundContent
 from backends.layers.retrying import Patience, Retrying
@@ -14,6 +15,7 @@ from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
 from gateway.catalog.sqlite.mirror_ledger import SqliteMirrorLedger
 
 _T = TypeVar("_T")
+_CHANGES = {"write", "delete", "copy", "complete_parts"}
 
 
 class Shaky(Around):
@@ -57,6 +59,62 @@ class _ShakyContent(AroundContent):
         async for piece in self.inner.chunks():
             self._storage.answers("piece")
             yield piece
+
+
+class Faulty(Around):
+    """Fails as its ``mode`` says. What is late is done when it is told to ``arrive``."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.mode = "up"
+        self.late: list[Callable[[], Awaitable[object]]] = []
+
+    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
+        changes = verb in _CHANGES
+        if self.mode == "down":
+            raise Unavailable("it does not answer")
+        if self.mode == "answers late" and changes:
+            self.late.append(act)
+            raise Unavailable("it does not answer in time")
+        done = await act()
+        if self.mode == "loses answers" and changes:
+            raise Unavailable("the answer was lost")
+        return done
+
+    async def write(
+        self,
+        path: str,
+        body: AsyncIterator[bytes],
+        *,
+        size: int | None,
+        description: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        create: bool = False,
+    ) -> Stored:
+        """All of the body has arrived, whatever becomes of it."""
+        if self.mode == "down":
+            raise Unavailable("it does not answer")
+        pieces = [piece async for piece in body]
+
+        async def act() -> Stored:
+            return await self.inner.write(
+                path,
+                given(pieces),
+                size=size,
+                description=description,
+                headers=headers,
+                create=create,
+            )
+
+        return await self.ask("write", act)
+
+    async def arrive(self) -> None:
+        late, self.late = self.late, []
+        for act in late:
+            try:
+                await act()
+            except StorageError:
+                continue
 
 
 class Time:

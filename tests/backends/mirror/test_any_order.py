@@ -1,16 +1,15 @@
 """A mirror of members that fail, lose answers, answer late and come back, against a dictionary."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from backends.errors import Damaged, Exists, NotFound, StorageError, Unavailable
+from backends.errors import Damaged, Exists, NotFound, Unavailable
 from backends.interface import Storage, Stored
-from backends.layers.around import Around
 from backends.mirror.breaker import Breaker
 from backends.mirror.ledger import State
 from backends.mirror.meeting import MARK
@@ -19,74 +18,12 @@ from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
 from gateway.catalog.sqlite.mirror_ledger import SqliteMirrorLedger
 from tests.backends.making import body, bytes_at, paths
-from tests.backends.mirror.members import Time
+from tests.backends.mirror.members import Faulty, Time
 
 _T = TypeVar("_T")
 MODES = ("up", "down", "loses answers", "answers late")
-CHANGES = {"write", "delete", "copy", "complete_parts"}
 PATHS = st.sampled_from(["b/one", "b/two", ".s3front/o/aa/three"])
 SIZES = st.sampled_from([0, 1, 1, 300_000])
-
-
-class Faulty(Around):
-    """Fails as its ``mode`` says. What is late is done when it is told to ``arrive``."""
-
-    def __init__(self, inner: Storage) -> None:
-        super().__init__(inner)
-        self.mode = "up"
-        self.late: list[Callable[[], Awaitable[object]]] = []
-
-    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
-        changes = verb in CHANGES
-        if self.mode == "down":
-            raise Unavailable("it does not answer")
-        if self.mode == "answers late" and changes:
-            self.late.append(act)
-            raise Unavailable("it does not answer in time")
-        done = await act()
-        if self.mode == "loses answers" and changes:
-            raise Unavailable("the answer was lost")
-        return done
-
-    async def write(
-        self,
-        path: str,
-        body: AsyncIterator[bytes],
-        *,
-        size: int | None,
-        description: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        create: bool = False,
-    ) -> Stored:
-        """All of the body has arrived, whatever becomes of it."""
-        if self.mode == "down":
-            raise Unavailable("it does not answer")
-        pieces = [piece async for piece in body]
-
-        async def act() -> Stored:
-            return await self.inner.write(
-                path,
-                given(pieces),
-                size=size,
-                description=description,
-                headers=headers,
-                create=create,
-            )
-
-        return await self.ask("write", act)
-
-    async def arrive(self) -> None:
-        late, self.late = self.late, []
-        for act in late:
-            try:
-                await act()
-            except StorageError:
-                continue
-
-
-async def given(pieces: list[bytes]) -> AsyncIterator[bytes]:
-    for piece in pieces:
-        yield piece
 
 
 class AnyOrder(RuleBasedStateMachine):

@@ -1,20 +1,23 @@
 """What a mirror does beyond being a storage."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from backends.errors import Damaged, Exists, NotFound, Unavailable
 from backends.interface import PIECE, Can, Limits, Storage
+from backends.layers.unstaged import Unstaged
 from backends.local.storage import LocalStorage
 from backends.mirror.ledger import State
+from backends.mirror.marking import marked
 from backends.mirror.meeting import MARK
 from backends.mirror.repairing import DOUBT_S, Repaired
 from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS, RemoteMemoryStorage
 from gateway.catalog.sqlite.mirror_ledger import SqliteMirrorLedger
 from tests.backends.making import body, bytes_at, paths
-from tests.backends.mirror.members import Shaky, Time, memories, mirror_of
+from tests.backends.mirror.members import Faulty, Shaky, Time, memories, mirror_of
 
 LONG = bytes(range(256)) * (PIECE // 64)
 
@@ -247,6 +250,101 @@ async def test_what_is_too_long_for_one_write_is_repaired_in_parts() -> None:
     assert (await mirror.stat("b/k")).description == b"about"
 
 
+async def late(mode: str) -> tuple[Mirror, dict[str, Faulty], Time]:
+    """A mirror whose first member answers no change: it is done later."""
+    time = Time()
+    members = {
+        name: Faulty(RemoteMemoryStorage(AS_S3, S3_LIMITS)) for name in ("nas", "cloud", "far")
+    }
+    mirror = mirror_of(members, time=time)
+    await mirror.open()
+    await put(mirror, "b/k", b"before")
+    members["nas"].mode = mode
+    return mirror, members, time
+
+
+async def test_a_write_that_comes_late_replaces_nothing_newer() -> None:
+    mirror, members, time = await late("answers late")
+    await put(mirror, "b/k", b"one")
+    members["nas"].mode = "up"
+    await put(mirror, "b/k", b"two")
+    assert await bytes_at(members["cloud"], "b/k") == b"two"
+    done = await mirror.repairs.round()
+    assert (done.copied, done.failed) == (1, 0)
+    assert await bytes_at(members["far"], "b/k") == b"two"
+    await members["nas"].arrive()
+    assert await bytes_at(members["nas"], "b/k") == b"one"
+    assert await bytes_at(mirror, "b/k") == b"two"
+    time.now_s += DOUBT_S + 1
+    await repaired(mirror)
+    assert await bytes_at(members["nas"], "b/k") == b"two"
+
+
+async def test_a_removal_that_comes_late_removes_nothing_newer() -> None:
+    mirror, members, time = await late("answers late")
+    await mirror.delete("b/k")
+    members["nas"].mode = "up"
+    await put(mirror, "b/k", b"new")
+    await members["nas"].arrive()
+    await mirror.repairs.round()
+    assert await bytes_at(mirror, "b/k") == b"new"
+    assert await bytes_at(members["cloud"], "b/k") == b"new"
+    time.now_s += DOUBT_S + 1
+    await repaired(mirror)
+    assert await bytes_at(members["nas"], "b/k") == b"new"
+
+
+async def test_a_write_that_comes_after_a_deletion_is_removed() -> None:
+    mirror, members, time = await late("answers late")
+    await put(mirror, "b/late", b"late")
+    members["nas"].mode = "up"
+    await mirror.delete("b/late")
+    await members["nas"].arrive()
+    with pytest.raises(NotFound):
+        await mirror.stat("b/late")
+    time.now_s += DOUBT_S + 1
+    await repaired(mirror)
+    assert await paths(members["nas"]) == ["b/k"]
+
+
+async def test_what_is_left_of_ours_is_no_file_of_others() -> None:
+    mirror, members, _ = await opened()
+    await put(members["nas"], "b/k", b"left", description=marked(7, b"about"))
+    with pytest.raises(NotFound):
+        await mirror.stat("b/k")
+    assert await paths(mirror) == []
+
+
+async def test_a_body_of_which_some_is_gone_is_to_be_sent_again() -> None:
+    mirror, members, _ = await opened()
+
+    async def halting() -> AsyncIterator[bytes]:
+        yield LONG[:PIECE]
+        members["nas"].is_down = True
+        yield LONG[PIECE:]
+
+    members["nas"].loses_answers = True
+    with pytest.raises(Unavailable):
+        await mirror.write("b/k", halting(), size=len(LONG))
+    assert await paths(members["cloud"]) == []
+    await put(mirror, "b/k", LONG)
+    assert await bytes_at(mirror, "b/k") == LONG
+
+
+async def test_a_body_that_cannot_be_read_says_nothing_of_the_member() -> None:
+    mirror, _, _ = await opened()
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield LONG[:PIECE]
+        raise Unavailable("its source is gone")
+
+    for _ in range(5):
+        with pytest.raises(Unavailable, match="its source"):
+            await mirror.write("b/k", broken(), size=len(LONG))
+    assert mirror.resting() == {}
+    assert await mirror.ledger.find("b/k") is None
+
+
 # Files of others.
 
 
@@ -375,6 +473,22 @@ async def test_a_member_of_another_mirror_is_refused() -> None:
         await again({"cloud": members["nas"], "nas": members["cloud"]}).open()
 
 
+async def test_a_member_that_became_anothers_is_refused(tmp_path: Path) -> None:
+    members = memories()
+    mirror = again(members, SqliteMirrorLedger(tmp_path / "ledger.db", process="p"))
+    await mirror.open()
+    await mirror.aclose()
+    _, others, _ = await opened()
+    members["nas"] = others["nas"]
+    mirror = again(members, SqliteMirrorLedger(tmp_path / "ledger.db", process="p"))
+    await mirror.open()
+    assert "belongs to another mirror" in mirror.resting()["nas"]
+    await put(mirror, "b/k", b"data")
+    await members["nas"].open()
+    assert await paths(members["nas"]) == []
+    await mirror.aclose()
+
+
 async def test_a_new_member_gets_everything(tmp_path: Path) -> None:
     members = memories()
     mirror = again(members, SqliteMirrorLedger(tmp_path / "ledger.db", process="p"))
@@ -440,8 +554,9 @@ async def test_a_member_that_was_not_there_at_the_start_is_used_once_it_is(tmp_p
 
 async def test_a_directory_is_a_member_without_what_only_its_root_can(root: Path) -> None:
     cloud = RemoteMemoryStorage(AS_S3, S3_LIMITS)
-    mirror = mirror_of({"nas": LocalStorage(root=root), "cloud": cloud})
+    mirror = mirror_of({"nas": Unstaged(LocalStorage(root=root)), "cloud": cloud})
     await mirror.open()
+    assert Can.DESCRIBE | Can.CREATE | Can.COPY in mirror.can
     assert not mirror.can & (Can.STAGE | Can.WATCH | Can.REPLICATE)
     await put(mirror, "b/k", LONG)
     assert (root / "b/k").read_bytes() == LONG
@@ -455,7 +570,8 @@ async def test_a_directory_that_is_not_the_one_that_was_opened_holds_nothing_and
     root: Path,
 ) -> None:
     cloud = RemoteMemoryStorage(AS_S3, S3_LIMITS)
-    mirror = mirror_of({"nas": LocalStorage(root=root), "cloud": cloud}, failures=1)
+    local = Unstaged(LocalStorage(root=root))
+    mirror = mirror_of({"nas": local, "cloud": cloud}, failures=1)
     await mirror.open()
     await put(mirror, "b/k", b"data")
     await repaired(mirror)
