@@ -43,7 +43,7 @@ class Openings:
                 _log.error("a storage cannot be used yet", storage=name, cause=str(error))
                 self.absent.add(name)
             else:
-                _tell(name, storage)
+                self._tell(name)
 
     async def keep_trying(self, opened: Callable[[], Awaitable[None]]) -> None:
         """Until all are open. ``opened`` is called whenever one more is."""
@@ -58,7 +58,7 @@ class Openings:
                     _log.info("a storage cannot be used yet", storage=name, cause=str(error))
                     continue
                 self.absent.discard(name)
-                _tell(name, self._storages[name])
+                self._tell(name)
                 try:
                     await opened()
                 except (CatalogError, StorageError) as error:
@@ -95,8 +95,9 @@ class Openings:
             elif finding.grade is Grade.NOTE:
                 _log.info("tried", storage=name, tried=finding.tried, found=finding.text)
 
-
-def _tell(name: str, storage: Storage) -> None:
-    about = storage.about().partition("\n")[0]
-    if about:
-        _log.info("storage opened", storage=name, kind=about)
+    def _tell(self, name: str) -> None:
+        about, _, more = self._storages[name].about().partition("\n")
+        if about:
+            _log.info("storage opened", storage=name, kind=about)
+        if more and name in self._settings.mirrors:
+            _log.warning("a mirror was put together again", storage=name, found=more)

@@ -5,16 +5,24 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from structlog.testing import capture_logs
 
+from backends.mirror import putting, repairing
+from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, AS_WEBDAV
 from gateway.jobs.mirroring import Mirroring
 from gateway.jobs.roll import Roll
 from gateway.observe.tally import MirrorTally
-from tests.backends.making import bytes_at, paths
+from gateway.server.opening import Openings
+from gateway.settings.loader import load
+from gateway.settings.parts import StorageSettings
+from tests.backends.making import body, bytes_at, paths
 from tests.backends.mirror.members import Shaky, Time, memories, mirror_of
+from tests.backends.s3.moto_server import Moto, moto_settings
 from tests.live.client import Client
-from tests.live.server import Live
+from tests.live.server import Live, running
 from tests.remote.conftest import Serve
+from tests.server.running import until
 
 KEYS = [f"folder/{number}" for number in range(20)]
 
@@ -144,6 +152,28 @@ def test_all_of_it_is_told(stand: Stand) -> None:
     stand.rest()
 
 
+async def test_a_ledger_that_was_found_again_is_told(tmp_path: Path) -> None:
+    members = memories()
+    settings = load(flags={}, environ={}, folder=tmp_path).settings.model_copy(
+        update={
+            "storages": {
+                "nas": StorageSettings(type="memory"),
+                "cloud": StorageSettings(type="memory"),
+                "safe": StorageSettings.model_validate(
+                    {"type": "mirror", "storages": ["nas", "cloud"]}
+                ),
+            }
+        }
+    )
+    mirror = mirror_of(members)
+    await Openings({"safe": mirror}, settings).open_all()
+    await mirror.write("b/k", body(b"data"), size=4)
+    with capture_logs() as logs:
+        await Openings({"safe": mirror_of(members)}, settings).open_all()
+    (told,) = [log for log in logs if log["log_level"] == "warning"]
+    assert "1 paths were found again, 1 of which its members did not agree on" in told["found"]
+
+
 def test_what_a_dead_worker_was_writing_is_looked_at(stand: Stand) -> None:
     async def left_behind() -> None:
         await stand.mirror.ledger.begin("bucket/key", "nas")
@@ -151,3 +181,61 @@ def test_what_a_dead_worker_was_writing_is_looked_at(stand: Stand) -> None:
     stand.live.run(left_behind())
     stand.rest()
     assert stand.live.run(stand.mirror.ledger.find("bucket/key")) is None
+
+
+def test_a_service_stops_under_load_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (putting, repairing):
+        monkeypatch.setattr(module, "DOUBT_S", 0.5)
+    moto = Moto()
+    storages = {
+        "safe": {"type": "mirror", "storages": ["cloud", "nas"]},
+        "cloud": {"type": "s3", **moto_settings(moto)},
+        "nas": {"type": "local", "root": str(tmp_path / "nas")},
+    }
+    try:
+        with running(tmp_path / "root", storages=storages) as live:
+            mirror = live.services.storages["safe"]
+            assert isinstance(mirror, Mirror)
+            live.client.make_bucket("bucket")
+            for key in KEYS:
+                live.client.put("bucket", key, key.encode())
+            until(lambda: is_equal(live, mirror), seconds=30)
+            stop = Event()
+            with ThreadPoolExecutor(3) as pool:
+                work_of = [pool.submit(work, live.client, stop, number) for number in range(3)]
+                try:
+                    for _ in KEYS:
+                        fetched(live.client, KEYS[0])
+                    moto.stop()
+                    for key in KEYS * 3:
+                        assert fetched(live.client, key) == key.encode()
+                        assert live.client.put("bucket", f"new/{key}", b"new").status == 200
+                    moto.start()
+                    for key in KEYS:
+                        assert fetched(live.client, key) == key.encode()
+                finally:
+                    stop.set()
+                has: dict[str, bytes] = {}
+                for one in work_of:
+                    has |= one.result()
+            until(lambda: is_equal(live, mirror), seconds=40)
+            moto.stop()
+            for key, data in has.items():
+                assert fetched(live.client, key) == data
+            moto.start()
+    finally:
+        moto.close()
+
+
+def is_equal(live: Live, mirror: Mirror) -> bool:
+    """Whether nothing waits any more, after a round of repairs."""
+
+    async def repaired() -> bool:
+        await live.services.remover.settled()
+        await mirror.repairs.knock()
+        await mirror.repairs.round()
+        return not (await mirror.ledger.backlog()).waiting and not mirror.resting()
+
+    return live.run(repaired())

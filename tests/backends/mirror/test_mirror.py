@@ -1,12 +1,15 @@
 """What a mirror does beyond being a storage."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backends.errors import Damaged, Exists, NotFound, Unavailable
-from backends.interface import PIECE, Can, Limits, Storage
+from backends.interface import PIECE, Can, Limits, Storage, Stored
+from backends.layers.timing import Timing
 from backends.layers.unstaged import Unstaged
 from backends.local.storage import LocalStorage
 from backends.mirror.ledger import State
@@ -343,6 +346,52 @@ async def test_a_body_that_cannot_be_read_says_nothing_of_the_member() -> None:
             await mirror.write("b/k", broken(), size=len(LONG))
     assert mirror.resting() == {}
     assert await mirror.ledger.find("b/k") is None
+
+
+async def test_a_caller_that_is_cancelled_leaves_doubt_and_no_token() -> None:
+    mirror, members, time = await opened()
+    sent = asyncio.Event()
+
+    class Hanging(Shaky):
+        async def write(self, *given: Any, **named: Any) -> Stored:
+            await super().write(*given, **named)
+            sent.set()
+            never: Stored = await asyncio.get_running_loop().create_future()
+            return never
+
+    mirror.members["nas"].storage = Hanging(members["nas"].inner)
+    writing = asyncio.create_task(put(mirror, "b/k", b"data"))
+    await sent.wait()
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    mirror.members["nas"].storage = members["nas"]
+    with pytest.raises(NotFound):
+        await mirror.stat("b/k")
+    assert await mirror.ledger.processes() == []
+    time.now_s += DOUBT_S + 1
+    await repaired(mirror)
+    assert await paths(members["nas"]) == []
+
+
+async def test_a_member_that_hangs_is_passed_over_in_time() -> None:
+    class Hanging(Shaky):
+        hangs = False
+
+        async def ask(self, verb: str, act: Callable[[], Awaitable[Any]]) -> Any:
+            if self.hangs:
+                await asyncio.get_running_loop().create_future()
+            return await super().ask(verb, act)
+
+    hanging = Hanging(RemoteMemoryStorage(AS_S3, S3_LIMITS))
+    cloud = RemoteMemoryStorage(AS_S3, S3_LIMITS)
+    mirror = mirror_of({"nas": Timing(hanging, 0.01), "cloud": cloud})
+    await mirror.open()
+    await put(mirror, "b/k", b"data")
+    await repaired(mirror)
+    hanging.hangs = True
+    assert await bytes_at(mirror, "b/k") == b"data"
+    await put(mirror, "b/l", b"more")
+    assert await bytes_at(cloud, "b/l") == b"more"
 
 
 # Files of others.
