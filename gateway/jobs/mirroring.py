@@ -18,6 +18,8 @@ from gateway.service.context import Services
 
 _log = structlog.get_logger("s3front.mirror")
 _TICK_S = 1.0
+_TELL_S = 5.0
+"""Between counts of what waits."""
 _DEAD_S = 30.0
 """Between looks for workers that have died."""
 
@@ -46,7 +48,14 @@ class Mirroring:
     """Of one mirror: remembers what was told of it."""
 
     def __init__(
-        self, services: Services, name: str, mirror: Mirror, roll: Roll, tally: MirrorTally
+        self,
+        services: Services,
+        name: str,
+        mirror: Mirror,
+        roll: Roll,
+        tally: MirrorTally,
+        *,
+        tell_s: float = _TELL_S,
     ) -> None:
         self._services = services
         self._name = name
@@ -57,6 +66,9 @@ class Mirroring:
         self._waits = False
         self._causes: Mapping[str, str] = {}
         self._dead_due = 0.0
+        self._tell_s = tell_s
+        self._tell_due = 0.0
+        self._failed: dict[str, str] = {}
 
     async def round(self) -> Repaired:
         """Repair some of what waits. StorageError, OSError."""
@@ -72,7 +84,12 @@ class Mirroring:
             removed=done.removed,
             failed=done.failed,
         )
-        await self._tell(done)
+        self._failed |= done.causes
+        now = asyncio.get_running_loop().time()
+        if now >= self._tell_due:
+            self._tell_due = now + self._tell_s
+            await self._tell(self._failed)
+            self._failed = {}
         return done
 
     async def _give_up_the_dead(self) -> None:
@@ -85,7 +102,7 @@ class Mirroring:
             if not await asyncio.to_thread(self._roll.lives, process):
                 await ledger.give_up(process)
 
-    async def _tell(self, done: Repaired) -> None:
+    async def _tell(self, causes: Mapping[str, str]) -> None:
         backlog, resting = await self._mirror.ledger.backlog(), self._mirror.resting()
         oldest_s = 0.0
         if backlog.oldest_ns is not None:
@@ -103,11 +120,11 @@ class Mirroring:
         for member in self._resting - resting.keys():
             _log.info("a member of a mirror is back", storage=self._name, member=member)
         self._resting = set(resting)
-        causes = {name: cause for name, cause in done.causes.items() if name not in resting}
-        if done.failed and causes != self._causes:
-            _log.warning("copies could not be repaired yet", storage=self._name, **causes)
+        causes = {name: cause for name, cause in causes.items() if name not in resting}
+        if causes and causes != self._causes:
+            _log.warning("copies could not be repaired yet", storage=self._name, members=causes)
             self._causes = causes
         if self._waits and not backlog.waiting:
             _log.info("all members of a mirror are equal", storage=self._name)
             self._causes = {}
-        self._waits = backlog.waiting > 0 and (self._waits or done.failed > 0 or bool(resting))
+        self._waits = backlog.waiting > 0 and (self._waits or bool(causes) or bool(resting))

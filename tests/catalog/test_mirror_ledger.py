@@ -153,6 +153,29 @@ async def test_entries_come_in_the_order_of_their_bytes(ledger: SqliteMirrorLedg
     assert await listed(".s3front/") == [".s3front/o/aa/x"]
 
 
+@pytest.mark.parametrize(
+    "prefix", ["", "b", "b/\ud7ff", "b/\U0010ffff", "\U0010ffff", "\U0010ffff\U0010ffff"]
+)
+async def test_a_prefix_ends_where_nothing_more_begins_with_it(
+    ledger: SqliteMirrorLedger, prefix: str
+) -> None:
+    paths = ["a", "b", "b/\ud7ff", "b/\ud7ffx", "b/\ue000", "b/\U0010ffff", "b/\U0010ffffy", "c"]
+    paths += ["\U0010ffff", "\U0010ffff\U0010ffff", "\U0010ffff\U0010ffffz"]
+    for path in paths:
+        await held(ledger, path)
+    found = [one.path for one in await ledger.entries(prefix, after="", limit=100)]
+    assert found == sorted(path for path in paths if path.startswith(prefix))
+
+
+async def test_the_oldest_is_due_first_and_once(ledger: SqliteMirrorLedger, time: Time) -> None:
+    for path in ("b/c", "b/a", "b/b"):
+        await held(ledger, path, "cloud", "far")
+        time.now_s += 1
+    assert await ledger.due(["cloud", "far"], limit=2) == ["b/c", "b/a"]
+    assert await ledger.due(["far", "nobody"], limit=9) == ["b/c", "b/a", "b/b"]
+    assert await ledger.due([], limit=9) == []
+
+
 async def test_processes_share_it_and_a_dead_one_leaves_doubt(tmp_path: Path, time: Time) -> None:
     async with AsyncExitStack() as stack:
         one, other = (

@@ -50,7 +50,7 @@ def test_members_are_equal_after_a_few_rounds(tmp_path: Path) -> None:
             if round < ROUNDS:
                 one_round(server, workload, chance, round)
             else:
-                until(lambda: asyncio.run(waiting(ledger)) == 0, seconds=60)
+                until(lambda: asyncio.run(waiting(ledger)) == 0, seconds=200)
         assert not workload.torn, (workload.seed, round, workload.torn)
     nas, far = asyncio.run(held(root, cloud))
     assert nas

@@ -45,6 +45,13 @@ STORAGES: dict[str, dict[str, Any] | Callable[[], dict[str, Any]]] = {
         "storages": {"main": {"type": "memory", "like": "s3", "cache_size": LEAST}}
     },
     "S3": _s3,
+    "a mirror": {
+        "storages": {
+            "main": {"type": "mirror", "storages": ["one", "other"]},
+            "one": {"type": "memory", "like": "s3"},
+            "other": {"type": "memory", "like": "s3"},
+        }
+    },
     "memory as WebDAV": {"storages": {"main": {"type": "memory", "like": "webdav"}}},
     "WebDAV on Apache": lambda: _webdav("apache"),
     "WebDAV on nginx": lambda: _webdav("nginx"),

@@ -40,7 +40,7 @@ class Stand:
         tally.stands = self.stands  # type: ignore[method-assign]  # told here
         roll = Roll(folder / "roll")
         (folder / "roll").mkdir()
-        self.job = Mirroring(self.live.services, "main", self.mirror, roll, tally)
+        self.job = Mirroring(self.live.services, "main", self.mirror, roll, tally, tell_s=0)
 
     def stands(self, mirror: str, *, waiting: int, oldest_s: float, resting: int) -> None:
         self.told.append((waiting, resting))
@@ -96,6 +96,7 @@ def work(client: Client, stop: Event, number: int) -> dict[str, bytes]:
     return has
 
 
+@pytest.mark.timeout(300)
 def test_a_member_stops_under_load_and_comes_back(stand: Stand) -> None:
     client = stand.live.client
     for key in KEYS:
@@ -183,6 +184,7 @@ def test_what_a_dead_worker_was_writing_is_looked_at(stand: Stand) -> None:
     assert stand.live.run(stand.mirror.ledger.find("bucket/key")) is None
 
 
+@pytest.mark.timeout(300)
 def test_a_service_stops_under_load_and_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,7 +203,7 @@ def test_a_service_stops_under_load_and_comes_back(
             live.client.make_bucket("bucket")
             for key in KEYS:
                 live.client.put("bucket", key, key.encode())
-            until(lambda: is_equal(live, mirror), seconds=30)
+            until(lambda: is_equal(live, mirror), seconds=120)
             stop = Event()
             with ThreadPoolExecutor(3) as pool:
                 work_of = [pool.submit(work, live.client, stop, number) for number in range(3)]
@@ -220,7 +222,7 @@ def test_a_service_stops_under_load_and_comes_back(
                 has: dict[str, bytes] = {}
                 for one in work_of:
                     has |= one.result()
-            until(lambda: is_equal(live, mirror), seconds=40)
+            until(lambda: is_equal(live, mirror), seconds=120)
             moto.stop()
             for key, data in has.items():
                 assert fetched(live.client, key) == data

@@ -7,6 +7,7 @@ transactions is open. It has the same guards: turns between processes, no networ
 import asyncio
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -49,7 +50,7 @@ CREATE TABLE IF NOT EXISTS copies (
     since_ns INTEGER NOT NULL, due_ns INTEGER NOT NULL,
     PRIMARY KEY (path, member)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS waiting ON copies (due_ns) WHERE state != 0;
+CREATE INDEX IF NOT EXISTS waiting ON copies (member, due_ns) WHERE state != 0;
 CREATE INDEX IF NOT EXISTS changing ON copies (process) WHERE token IS NOT NULL;
 """
 # A copy that is ``fresh`` was not touched before the call that has its token.
@@ -211,14 +212,16 @@ class SqliteMirrorLedger(Ledger):
         return found[0] if found else None
 
     async def entries(self, prefix: str, *, after: str, limit: int) -> Sequence[Entry]:
-        ours = f"{RESERVED}/"
-        hidden = "" if prefix.startswith(ours) else "AND NOT (path >= :ours AND path < :past)"
-        page = (
-            f"SELECT path FROM paths WHERE path >= :prefix AND path > :after AND live {hidden} "  # noqa: S608 - two texts of ours
-            "AND substr(path, 1, length(:prefix)) = :prefix ORDER BY path LIMIT :limit"
-        )
+        ours, end = f"{RESERVED}/", _end_of(prefix)
+        bounds = "path > :after" if after >= prefix else "path >= :prefix"
+        if end is not None:
+            bounds += " AND path < :end"
+        if not prefix.startswith(ours):
+            bounds += " AND NOT (path >= :ours AND path < :past)"
+        page = f"SELECT path FROM paths WHERE {bounds} AND live ORDER BY path LIMIT :limit"  # noqa: S608 - texts of ours
         values = {
             "prefix": prefix,
+            "end": end,
             "after": after,
             "ours": ours,
             "past": f"{RESERVED}0",
@@ -473,15 +476,14 @@ class SqliteMirrorLedger(Ledger):
         await self._write(work)
 
     async def due(self, members: Collection[str], *, limit: int) -> Sequence[str]:
-        if not members:
-            return []
-        marks = ", ".join("?" for _ in members)
-        rows = await self._rows(
-            f"SELECT path FROM copies WHERE state != 0 AND due_ns <= ? AND token IS NULL "  # noqa: S608 - question marks
-            f"AND member IN ({marks}) GROUP BY path ORDER BY min(due_ns) LIMIT ?",
-            (self._now_ns(), *members, limit),
-        )
-        return [row[0] for row in rows]
+        now, found = self._now_ns(), []
+        for member in members:
+            found += await self._rows(
+                "SELECT due_ns, path FROM copies WHERE state != 0 AND member = ? AND due_ns <= ? "
+                "AND token IS NULL ORDER BY due_ns LIMIT ?",
+                (member, now, limit),
+            )
+        return list(dict.fromkeys(path for _, path in sorted(found)))[:limit]
 
     async def postpone(self, path: str, member: str, *, in_s: float) -> None:
         await self._change(
@@ -662,3 +664,14 @@ def _refuse_beside(connection: Connection, path: str) -> None:
     ).get
     if in_the_way:
         raise NameRefused(f"a folder or a file is in the way of {path!r}")
+
+
+def _end_of(prefix: str) -> str | None:
+    """The first text, in the order of their bytes, after all that begin with ``prefix``; None if there is
+    none."""
+    for length in range(len(prefix), 0, -1):
+        last = ord(prefix[length - 1])
+        if last < sys.maxunicode:
+            after = 0xE000 if last == 0xD7FF else last + 1  # no text has a surrogate
+            return prefix[: length - 1] + chr(after)
+    return None
