@@ -24,7 +24,7 @@ from gateway.catalog.placing import shadow_path
 from gateway.catalog.records import Bucket, Location
 from gateway.service.context import Services
 from gateway.service.removing import GivenUp
-from gateway.service.sending import REFUSALS, Sending
+from gateway.service.sending import REFUSALS, Sending, pieces_of
 
 _INLINE = 64 * 1024
 _KEPT = 1024 * 1024
@@ -106,10 +106,10 @@ class RemoteArriving:
         if sending is None:
             await self._own()
             sending = self._sending = self._begun()
-        piece = bytes(data)
-        if self._kept is not None:
-            self._kept.append(piece)
-        await sending.write(piece)
+        for piece in pieces_of(data):
+            if self._kept is not None:
+                self._kept.append(piece)
+            await sending.write(piece)
 
     async def take(self, give: Callable[[], Sequence[bytes | memoryview]], size: int) -> None:
         for piece in await taken(give, size):

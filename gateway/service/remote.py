@@ -33,7 +33,7 @@ from gateway.service.description import record_of_at_most
 from gateway.service.proof import Proof
 from gateway.service.publishing import Completion, Facts, PartWriter, Publisher
 from gateway.service.removing import GivenUp, Remover
-from gateway.service.sending import Sending
+from gateway.service.sending import Sending, pieces_of
 
 _NOWHERE = Location(storage="", path="", staged=None, fingerprint=Fingerprint(size=0, stamp=""))
 
@@ -323,7 +323,8 @@ class _PartArriving:
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         try:
-            await self._begun().write(bytes(data))
+            for piece in pieces_of(data):
+                await self._begun().write(piece)
         except NotFound:
             raise NoSuchUpload(self._upload.id) from None
 

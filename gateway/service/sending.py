@@ -5,11 +5,12 @@ piece is held back until ``finish``: what is given up before was never whole any
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from backends.errors import Damaged, Denied, Exists, Full, NameRefused, NotFound, Unsupported
+from backends.interface import PIECE
 
 T = TypeVar("T")
 
@@ -23,6 +24,13 @@ class Ended(Generic[T]):
 
     result: T | None = None
     unknown: bool = False
+
+
+def pieces_of(data: bytes | bytearray | memoryview) -> Iterator[bytes]:
+    """A copy of it in pieces that are small, for several are held on their way."""
+    whole = memoryview(data)
+    for at in range(0, len(whole), PIECE):
+        yield bytes(whole[at : at + PIECE])
 
 
 class Sending(Generic[T]):

@@ -89,7 +89,7 @@ def check(folder: Path, upstream: str, *, mib: int, written: int, rounds: int) -
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("upstream", UPSTREAMS)
 def test_slow_clients_cost_little_and_disturb_nobody(tmp_path: Path, upstream: str) -> None:
-    check(tmp_path, upstream, mib=4, written=MIB, rounds=3)
+    check(tmp_path, upstream, mib=4, written=3 * MIB, rounds=3)
 
 
 @pytest.mark.soak
