@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import md5
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,20 @@ def content_md5(data: bytes) -> str:
     return b64encode(md5(data).digest()).decode()
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+STORAGES: dict[str, dict[str, Any]] = {
+    "local": {},
+    "as behind S3": {"storages": {"far": {"type": "memory", "like": "s3"}}},
+    "as behind WebDAV": {"storages": {"far": {"type": "memory", "like": "webdav"}}},
+}
+
+
+@pytest.fixture(scope="module", params=STORAGES)
+def client(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Client]:
     root = tmp_path_factory.mktemp("crc")
-    with running(root, durability="relaxed", buckets=BUCKETS) as live:
+    of_bytes = STORAGES[request.param]
+    with running(root, durability="relaxed", buckets=BUCKETS, **of_bytes) as live:
         yield live.client
 
 
