@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from backends.interface import Can
 from backends.remote_memory import AS_S3
 from gateway.jobs.depositing import Deposits
+from gateway.service.description import decode, encode
 from tests.backends.making import body
 from tests.live.client import Client
 from tests.live.server import Live
@@ -328,9 +330,19 @@ def test_what_was_noted_of_other_bytes_is_asked_again(cloud: Place) -> None:
     _arm(storage, Fault.UNAVAILABLE, 39)
     assert cloud.rebuild().exit_code == 3
     _arm(storage, Fault.NONE, 0)
-    kept = storage._paths["bucket/key-39"]
-    storage._paths["bucket/key-00"] = kept  # the words of another key: nobody's
-    assert "39 objects" in cloud.rebuilt()
+    of = decode(storage._paths["bucket/key-00"].description or b"")
+    assert of is not None
+    again = encode(replace(of, metadata={"m": "new"}, sequence=of.sequence + 1))
+
+    async def write() -> None:
+        await storage.open()
+        await storage.write("bucket/key-00", body(b"x"), size=1, description=again)
+
+    asyncio.run(write())
+    assert "40 objects" in cloud.rebuilt()
+    with cloud.served() as live:
+        assert live.client.get("bucket", "key-00").headers["x-amz-meta-m"] == "new"
+        assert live.client.get("bucket", "key-01").headers["x-amz-meta-m"] == "old"
 
 
 def test_a_storage_that_keeps_no_descriptions_needs_a_snapshot(

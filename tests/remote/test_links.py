@@ -17,6 +17,7 @@ from tests.live.client import Answer
 from tests.live.server import Live, running
 from tests.remote.conftest import Serve
 from tests.remote.failing_storage import ERRORS, FailingStorage, Fault
+from tests.remote.left import swept
 
 
 class Linking(FailingStorage):
@@ -114,6 +115,16 @@ def test_a_look_holds_for_some_seconds(
     for _ in range(2):
         assert presigned(live).status == 307
     assert storage.made == ["stat", "stat"]
+
+
+def test_a_look_is_at_one_version(live: Live, storage: Linking) -> None:
+    assert presigned(live).status == 307
+    live.client.delete("bucket", "a.jpg")
+    live.run(swept(live.services))
+    live.client.put("bucket", "a.jpg", b"ours", content_type="image/png", cache_control="no-cache")
+    answer = presigned(live)
+    assert answer.headers["location"] == "https://storage.example/bucket/a.jpg"
+    assert storage.answer_with == {}, "the same path and bytes, and another type"
 
 
 @pytest.mark.parametrize("fault", ERRORS)
