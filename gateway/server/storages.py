@@ -1,5 +1,6 @@
 """The storages of the settings, made for whoever opens them."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ def storages_of(
 
     Those behind a network are asked again where that is safe, not waited for without end, and not asked
     too much at once. ``observe`` is told of what they do. What a mirror knows lies beside the ``catalog``,
-    where ``process`` notes what it is doing. None has a cache without ``caches``.
+    where ``process``, or the command that this is, notes what it is doing. None has a cache without ``caches``.
     """
     mirrors = settings.mirrors
     storages: dict[str, Storage] = {}
@@ -74,7 +75,7 @@ def _mirror(
     how = settings.mirrors[name]
     ledger = SqliteMirrorLedger(
         catalog.with_name(f"mirror-{name}.db"),
-        process=process,
+        process=process or f"command-{os.getpid()}",
         durable=settings.durability == "full",
     )
     return Mirror(members, ledger, quorum=how.quorum, copies=how.copies, refill=how.refill)

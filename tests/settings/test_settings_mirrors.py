@@ -1,9 +1,14 @@
 """What may be said of a storage that is made of storages."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from backends.interface import Storage
+from backends.mirror.storage import Mirror
+from gateway.jobs.roll import Roll
 from gateway.server.failure import StartError
 from gateway.server.storages import storages_of
 from gateway.settings.loader import load
@@ -49,6 +54,28 @@ def test_a_mirror_from_the_environment(tmp_path: Path) -> None:
     }
     made = settings(tmp_path, MEMBERS, environ)
     assert made.mirrors["safe"] == MirrorSettings(storages=("cloud", "nas"), copies=False)
+
+
+def test_a_command_is_no_worker_that_lives(tmp_path: Path) -> None:
+    catalog = f'catalog = "sqlite://{tmp_path}/catalog.db"\n'
+    mirror = mirror_in(storages_of(settings(tmp_path, catalog + SAFE))["safe"])
+
+    async def begun() -> Sequence[str]:
+        await mirror.open()
+        await mirror.ledger.begin("b/k", "nas")
+        try:
+            return await mirror.ledger.processes()
+        finally:
+            await mirror.aclose()
+
+    (process,) = asyncio.run(begun())
+    (tmp_path / "workers").mkdir()
+    assert not Roll(tmp_path / "workers").lives(process)
+
+
+def mirror_in(storage: Storage) -> Mirror:
+    assert isinstance(storage, Mirror)
+    return storage
 
 
 @pytest.mark.parametrize(
