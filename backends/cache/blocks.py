@@ -16,6 +16,9 @@ UNIT = 64 * 1024
 _MAGIC = b"S3FBLK01"
 _HEAD = struct.Struct("<8s16sIq")
 _SUM = 8
+_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+AT_ONCE = UNIT if _NOWAIT else 0
+"""Blocks of so many bytes can be read at once, where the kernel tells that a read would wait."""
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -47,6 +50,26 @@ def read(path: Path, block: Block, first: int, end: int) -> tuple[bytes, int]:
     if len(data) != until - unit * UNIT or _sums(data) != sums[unit * _SUM : stop * _SUM]:
         raise Torn("its bytes are not those that were written")
     return data[first - unit * UNIT : end - unit * UNIT], modified_ns
+
+
+def read_at_once(path: Path, block: Block) -> bytes | None:
+    """All bytes of a block of one unit, if they are in memory. Raises as ``read``."""
+    length = file_bytes(block.size)
+    buffer = bytearray(length + 1)
+    file = os.open(path, os.O_RDONLY | _FLAGS)
+    try:
+        count = os.preadv(file, (buffer,), 0, _NOWAIT)
+    except BlockingIOError:
+        return None
+    finally:
+        os.close(file)
+    head, data = (
+        bytes(buffer[: _head_bytes(block.size)]),
+        bytes(buffer[length - block.size : length]),
+    )
+    if count != length or _sums(data) != _told(head, block)[1]:
+        raise Torn("its bytes are not those that were written")
+    return data
 
 
 def write(path: Path, block: Block, data: bytes, modified_ns: int) -> None:

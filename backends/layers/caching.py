@@ -77,6 +77,15 @@ class Caching(Around):
                 return content
         return await super().read(path, first=first, last=last, only_if=only_if)
 
+    def read_at_once(
+        self, path: str, *, first: int, last: int, only_if: Fingerprint
+    ) -> bytes | None:
+        end = min(only_if.size, last + 1)
+        data = self.cache.at_once(path, only_if, first, end) if first < end else None
+        if data is not None:
+            return data
+        return super().read_at_once(path, first=first, last=last, only_if=only_if)
+
     async def write(
         self,
         path: str,

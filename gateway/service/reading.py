@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from backends.errors import Damaged, NotFound
-from backends.interface import Can, Content
+from backends.interface import Can, Content, Storage
 from gateway.catalog.records import Bucket, Location, Version
 from gateway.s3.errors import S3Error
 from gateway.s3.ranges import ByteRange
@@ -69,9 +69,10 @@ def at_once(
     location = version.location
     if location.storage != bucket.storage:
         return None
+    storage = _storage(context, bucket, location)
     first, last = (0, version.size - 1) if span is None else span
     try:
-        return context.storage(location.storage).read_at_once(
+        return storage.read_at_once(
             location.path, first=first, last=last, only_if=location.fingerprint
         )
     except (NotFound, Damaged):
@@ -127,12 +128,16 @@ async def _next(context: Context, bucket: Bucket, before: Version) -> tuple[Vers
     return version, doubtful
 
 
+def _storage(context: Context, bucket: Bucket, location: Location) -> Storage:
+    """The storage of a location; itself where nobody looks later what others have changed."""
+    storage = context.storage(location.storage)
+    return storage if bucket.indexed else storage.itself()
+
+
 async def _open(
     context: Context, bucket: Bucket, location: Location, span: ByteRange
 ) -> Content | None:
-    storage = context.storage(location.storage)
-    if not bucket.indexed:
-        storage = storage.itself()  # nobody looks later what others have changed
+    storage = _storage(context, bucket, location)
     first, last = span
     try:
         content = await storage.read(

@@ -429,12 +429,6 @@ class Settings(LimitSettings):
         """What is cached is no object, and no other storage's."""
         taken: dict[PurePath, str] = {}
         for name, storage in self.storages.items():
-            if storage.cache_size is not None and name not in self.served:
-                raise refusal(
-                    f"{name!r} is a member of another, and has no cache.",
-                    "Remove cache_size and cache_directory.",
-                    key="storages",
-                )
             if storage.cache_directory is None:
                 continue
             directory = PurePath(normpath(storage.cache_directory))

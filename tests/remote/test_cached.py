@@ -74,7 +74,7 @@ def test_no_cache_hides_what_others_do_where_nobody_looks_later(
 ) -> None:
     unindexed(live)
     drop(live, storage, "bucket/key", DATA)
-    for body in (DATA, b"theirs", DATA[::-1]):
+    for body in (DATA, b"theirs", b"others", b"theirs", DATA[::-1]):
         drop(live, storage, "bucket/key", body)
         assert get(live) == body
         assert get(live) == body
@@ -92,6 +92,17 @@ def test_no_cache_hides_what_is_wrong(
     assert {(one.kind, one.key) for one in found} >= {("missing", "gone"), ("replaced", "other")}
     rules = scrub.ScrubRules(bytes_per_s=10**9, settle_s=0)
     assert live.run(scrub.Scrub(live.services, rules, pool).round()).found == 2
+
+
+def test_small_objects_are_had_at_once(live: Live, storage: FailingStorage) -> None:
+    live.client.put("bucket", "key", b"small")
+    assert get(live) == b"small"
+    live.run(storage.arm(Fault.NONE, 0))
+    assert get(live) == b"small"
+    assert get(live, Range="bytes=1-3") == b"mal"
+    live.client.put("bucket", "key", b"other")
+    assert get(live) == b"other"
+    assert storage.made.count("read") == 1
 
 
 def test_many_clients_ask_the_storage_once(live: Live, storage: FailingStorage) -> None:

@@ -79,7 +79,7 @@ def test_neither_a_mirror_nor_its_members_have_one() -> None:
     settings(both=both, **two)
     with pytest.raises(ValidationError, match="'mirror' has no cache"):
         settings(both={**both, "cache_size": LEAST}, **two)
-    with pytest.raises(ValidationError, match="'one' is a member of another"):
+    with pytest.raises(ValidationError, match="'one' has a cache, and is a member"):
         settings(both=both, **{**two, "one": dict(NAS)})
 
 

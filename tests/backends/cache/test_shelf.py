@@ -381,6 +381,20 @@ def test_what_a_dead_process_was_making_is_removed(bench: Bench) -> None:
     again.shelf.close()
 
 
+def test_nobody_even_looks_while_one_changes_the_index(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looked would keep its log from being written back, which would grow."""
+    monkeypatch.setattr("backends.cache.index._BUSY_MS", 10)
+    other = Index(bench.directory / sweeping.INDEX)
+    assert bench.shelf._index is not None
+    with bench.shelf._index.transaction(), pytest.raises(TimeoutError), other.transaction():
+        pass
+    with other.transaction():
+        pass
+    other.close()
+
+
 def test_a_directory_of_others_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letters").write_text("dear")
     tmp_path.chmod(0o755)

@@ -1,6 +1,7 @@
 """What a cache in front of a storage does beyond being one, which the behaviour suite holds it to."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from backends.cache import blocks
 from backends.cache.flights import MOST
+from backends.cache.naming import Block
 from backends.cache.sizes import BLOCK
 from backends.errors import Damaged, NotFound, StorageError, Unavailable
 from backends.interface import PIECE, Can, Content, Fingerprint, Stored
@@ -316,8 +319,9 @@ async def test_a_new_reader_of_what_waits_for_a_slow_one_goes_on(bench: Bench) -
     of = await bench.put()
     slow = await bench.storage.read("b/k", only_if=of)
     await anext(slow.chunks())
-    await until(lambda: bench.upstream.given > BLOCK)
-    assert await bench.get(of, first=BLOCK) == LONG[BLOCK:]
+    ahead = BLOCK + PIECE
+    await until(lambda: bench.upstream.given == ahead)
+    assert await bench.get(of, first=ahead) == LONG[ahead:]
     assert bench.upstream.asked == [(0, len(LONG) - 1)]
     await slow.aclose()
 
@@ -426,6 +430,29 @@ async def test_a_reading_of_what_is_gone_is_damaged(bench: Bench) -> None:
         await drained(content)
 
 
+async def test_what_came_while_it_was_looked_for_is_not_fetched_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = await bench.put(b"data")
+    shelf = bench.storage.cache._shelf
+    find, looked, go = shelf.find, threading.Event(), threading.Event()
+
+    def slow(block: Block, first: int, end: int) -> tuple[bytes, int] | None:
+        found = find(block, first, end)
+        looked.set()
+        go.wait()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shelf, "find", slow)
+        late = asyncio.create_task(bench.get(of))
+        await asyncio.to_thread(looked.wait)
+    assert await bench.get(of) == b"data"
+    go.set()
+    assert await late == b"data"
+    assert len(bench.upstream.asked) == 1
+
+
 async def test_more_readings_than_can_be_followed_go_their_own_way(bench: Bench) -> None:
     bench.hold()
     of = [await bench.put(b"%05d" % n, f"b/{n}") for n in range(MOST + 10)]
@@ -434,6 +461,39 @@ async def test_more_readings_than_can_be_followed_go_their_own_way(bench: Bench)
     assert len(bench.storage.cache._flying) == MOST
     bench.let_through()
     assert await asyncio.gather(*reading) == [b"%05d" % n for n in range(MOST + 10)]
+
+
+async def test_small_objects_are_had_at_once(bench: Bench) -> None:
+    data = LONG[: blocks.AT_ONCE]
+    for size in (1, 1000, len(data)):
+        of = await bench.put(data[:size])
+        last = size - 1
+
+        def at_once(first: int, last: int, of: Fingerprint = of) -> bytes | None:
+            return bench.storage.read_at_once("b/k", first=first, last=last, only_if=of)
+
+        assert at_once(0, last) is None
+        await bench.get(of)
+        bench.counts.clear()
+        assert at_once(0, last) == data[:size]
+        assert at_once(last, last + 10) == data[last:size]
+        assert at_once(size, size) is None
+        assert bench.counts == {"hit": 2, "hit bytes": size + 1}
+        (file,) = bench.files()
+        for raw in (b"", file.read_bytes()[:-1], file.read_bytes() + b"x", bytes(size + 100)):
+            whole = file.read_bytes()
+            file.write_bytes(raw)
+            assert at_once(0, last) is None
+            file.write_bytes(whole)
+        assert at_once(0, last) == data[:size]
+        await bench.storage.delete("b/k")
+        assert at_once(0, last) is None
+
+
+async def test_large_objects_are_not_had_at_once(bench: Bench) -> None:
+    of = await bench.put(LONG[: blocks.AT_ONCE + 1])
+    await bench.get(of)
+    assert bench.storage.read_at_once("b/k", first=0, last=0, only_if=of) is None
 
 
 async def test_closing_ends_what_is_read(tmp_path: Path) -> None:
