@@ -216,6 +216,10 @@ class Content(abc.ABC):
     def chunks(self) -> AsyncIterator[bytes]:
         """The bytes, once, in pieces of at most a few ``PIECE``; Damaged if they end early."""
 
+    def at_hand(self) -> bytes | None:
+        """All of the bytes, if they are in memory: then ``chunks`` waits for nothing, and cannot fail."""
+        return None
+
     def descriptor(self) -> int | None:
         """A file descriptor that holds exactly these bytes at ``first`` (for sendfile), or None."""
         return None

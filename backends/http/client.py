@@ -344,6 +344,15 @@ class Answer:
         if count != length:
             raise Damaged(f"{self._where}: the answer has not {length} bytes")
 
+    def at_hand(self, length: int) -> bytes | None:
+        """The body, if all of it has come, was not read, and has ``length`` bytes; closes then."""
+        connection = self._connection
+        if connection is None or not connection.is_whole or connection.held != length:
+            return None
+        data = b"".join(connection.pieces_at_hand())
+        self._close()
+        return data
+
     def all(self, name: str) -> list[str]:
         """The values of every header of that name."""
         return self._headers.all(name)
@@ -356,6 +365,9 @@ class Answer:
 
     async def document(self, limit: int) -> bytes:
         """The whole body; closes. Unavailable if it is longer than ``limit`` or breaks off."""
+        connection = self._connection
+        if connection is not None and connection.is_whole and connection.held <= limit:
+            return self.at_hand(connection.held) or b""
         gathered = bytearray()
         try:
             with translated(self._where):
@@ -370,6 +382,9 @@ class Answer:
 
     async def excerpt(self) -> bytes:
         """What can be had of the body of an error, up to MAX_EXCERPT bytes; closes. Never fails."""
+        connection = self._connection
+        if connection is None or (connection.is_whole and connection.held <= MAX_EXCERPT):
+            return b"" if connection is None else self.at_hand(connection.held) or b""
         gathered = bytearray()
         try:
             with suppress(StorageError), translated(self._where):
@@ -384,6 +399,9 @@ class Answer:
 
     async def aclose(self) -> None:
         """Give the connection back, or close it where something is left in it. May be repeated."""
+        self._close()
+
+    def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is None:
             return

@@ -168,6 +168,11 @@ class Connection(asyncio.Protocol):
         return self._is_whole
 
     @property
+    def held(self) -> int:
+        """Bytes of it that have come and were not read."""
+        return self._held
+
+    @property
     def is_silent(self) -> bool:
         """No byte of the answer has come."""
         return not self._parser.has_begun

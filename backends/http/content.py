@@ -7,6 +7,34 @@ from backends.http.ranges import Span
 from backends.interface import Content, Stored
 
 
+def content_of(answer: Answer, stored: Stored, span: Span) -> Content:
+    """The reading of ``span``: of bytes at hand if all of them have come with the head."""
+    data = answer.at_hand(span.length)
+    if data is None:
+        return AnswerContent(answer, stored, span)
+    return ContentAtHand(stored, span.first, data)
+
+
+class ContentAtHand(Content):
+    """A reading of bytes that have come already: nothing is asked of anybody."""
+
+    def __init__(self, stored: Stored, first: int, data: bytes) -> None:
+        self.stored = stored
+        self.first = first
+        self.length = len(data)
+        self._data = data
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        if self._data:
+            yield self._data
+
+    def at_hand(self) -> bytes:
+        return self._data
+
+    async def aclose(self) -> None:
+        pass
+
+
 class AnswerContent(Content):
     """The bytes of ``span``, as they arrive."""
 

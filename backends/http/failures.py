@@ -7,10 +7,10 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from backends.errors import Denied, StorageError, Throttled, Unavailable
 from backends.http.addresses import AddressRefused
+from backends.http.dates import date_of
 
 LONGEST_PAUSE_S = 300.0
 _PAUSE_S = 1.0
@@ -87,10 +87,7 @@ def pause_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float
     asked = headers.get("Retry-After", "").strip()
     if asked.isascii() and asked.isdigit() and len(asked) < 10:
         return min(float(asked), LONGEST_PAUSE_S)
-    try:
-        until = parsedate_to_datetime(asked)
-    except ValueError:
+    until = date_of(asked)
+    if until is None:
         return _PAUSE_S
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
     return min(max((until - (now or datetime.now(UTC))).total_seconds(), 0.0), LONGEST_PAUSE_S)

@@ -35,11 +35,19 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_first", "_lines")
 
     def __init__(self, lines: list[tuple[bytes, bytes]]) -> None:
-        self._lines = [(_names.get(name) or _small_letters(name), _text(v)) for name, v in lines]
-        self._first = dict(reversed(self._lines))
+        self._lines = lines
+        self._first: dict[str, bytes] = {}
+        first = self._first
+        for name, value in lines:
+            known = _names.get(name) or _small_letters(name)
+            if known not in first:
+                first[known] = value
 
     def __getitem__(self, name: str) -> str:
-        return self._first[name.lower()]
+        return _text(self._first[name.lower()])
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._first
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._first)
@@ -53,12 +61,13 @@ class Headers(Mapping[str, str]):
     def get(self, name: str, /, default: str | _T) -> str | _T: ...
     def get(self, name: str, /, default: str | _T | None = None) -> str | _T | None:
         """Its value; ``default`` if there is none."""
-        return self._first.get(name.lower(), default)
+        value = self._first.get(name.lower())
+        return default if value is None else _text(value)
 
     def all(self, name: str) -> list[str]:
         """The values of every header of that name."""
         wanted = name.lower()
-        return [value for known, value in self._lines if known == wanted]
+        return [_text(value) for name, value in self._lines if _small_letters(name) == wanted]
 
 
 class Head:
@@ -140,6 +149,7 @@ class Parser:
         if self._http is None:
             self._http = httptools.HttpResponseParser(self)
         self._beginning = b""
+        self._lines = []
         self._untold = self._interim = self._status = 0
         self._begun = True
         self.has_begun = False
@@ -207,13 +217,14 @@ class Parser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a line of a trailer."""
-        if self._begun and (self._status < 200 or len(self._lines) < MAX_HEADERS):
-            self._lines.append((name, value))
+        self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
         http, lines = self._http, self._lines
-        if http is None or not self._begun or _is_too_large(lines):
+        if http is None or not self._begun or len(lines) > MAX_HEADERS:
+            raise NoAnswer
+        if self._untold > MAX_HEAD and _size_of(lines) > MAX_HEAD:
             raise NoAnswer
         status, headers = http.get_status_code(), Headers(lines)
         self._lines = []
@@ -260,7 +271,7 @@ class Parser:
         self._interim += 1
         if self._interim > MAX_INTERIM or "content-length" in headers:
             raise NoAnswer
-        if "transfer-encoding" in headers or status == 101:
+        if "transfer-encoding" in headers:
             raise NoAnswer
         if status == 100:
             self._sink.told_to_go_on()
@@ -282,9 +293,8 @@ class Parser:
         return None
 
 
-def _is_too_large(lines: list[tuple[bytes, bytes]]) -> bool:
-    size = sum(len(name) + len(value) + _AROUND_HEADER for name, value in lines)
-    return size > MAX_HEAD or len(lines) > MAX_HEADERS
+def _size_of(lines: list[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) + _AROUND_HEADER for name, value in lines)
 
 
 def _keeps(version: str, connection: str) -> bool:

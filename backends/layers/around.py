@@ -198,6 +198,9 @@ class AroundContent(Content):
     def chunks(self) -> AsyncIterator[bytes]:
         return self.inner.chunks()
 
+    def at_hand(self) -> bytes | None:
+        return self.inner.at_hand()
+
     def descriptor(self) -> int | None:
         return self.inner.descriptor()
 

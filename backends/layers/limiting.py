@@ -38,6 +38,8 @@ class Limiting(Around):
         only_if: Fingerprint | None = None,
     ) -> Content:
         content = await super().read(path, first=first, last=last, only_if=only_if)
+        if content.at_hand() is not None:
+            return content
         return _LimitedContent(content, self._readings)
 
     async def list(

@@ -72,6 +72,8 @@ class Retrying(Around):
         only_if: Fingerprint | None = None,
     ) -> Content:
         content = await super().read(path, first=first, last=last, only_if=only_if)
+        if content.at_hand() is not None:
+            return content
         return _Resuming(content, self, path)
 
     async def write(

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, suppress
+from types import TracebackType
 from typing import TypeVar
 
 from backends.errors import Unavailable
@@ -43,6 +44,8 @@ class Timing(Around):
         only_if: Fingerprint | None = None,
     ) -> Content:
         content = await super().read(path, first=first, last=last, only_if=only_if)
+        if content.at_hand() is not None:
+            return content
         return _TimedContent(content, self._seconds)
 
     async def write(
@@ -103,16 +106,28 @@ async def _in_time(act: Awaitable[_T], seconds: float) -> _T:
         return await act
 
 
-@asynccontextmanager
-async def _clock(seconds: float) -> AsyncIterator[asyncio.Timeout]:
-    clock = asyncio.timeout(seconds)
-    try:
-        async with clock:
-            yield clock
-    except TimeoutError:
-        if clock.expired():
-            raise Unavailable(f"the storage got no further in {seconds:g} s") from None
-        raise
+class _clock:  # noqa: N801 - it is called as asyncio.timeout is
+    """``asyncio.timeout`` whose end is Unavailable."""
+
+    __slots__ = ("_clock", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._clock = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> asyncio.Timeout:
+        return await self._clock.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with suppress(TimeoutError):
+            await self._clock.__aexit__(kind, error, trace)
+        if self._clock.expired() and error is not None:
+            raise Unavailable(f"the storage got no further in {self._seconds:g} s") from None
 
 
 async def _stopping(

@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 from backends.errors import StorageError, Unavailable
 from backends.http.client import ASKED_FROM, Answer, Client
+from backends.http.dates import date_of
 from backends.s3.documents import Said, read_error
 from backends.s3.refusals import SKEWED, refusal
 from backends.s3.settings import S3Settings
@@ -198,8 +198,5 @@ class Bucket:
 
 def clock_ahead(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """How far the clock of who answered is ahead of ``now``; None if it does not tell."""
-    try:
-        theirs = parsedate_to_datetime(headers.get("Date", ""))
-    except ValueError:
-        return None
-    return (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)) - now
+    theirs = date_of(headers.get("Date", ""))
+    return None if theirs is None else theirs - now

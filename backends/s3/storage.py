@@ -4,12 +4,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 from backends import naming
 from backends.errors import NameRefused, NotFound, StorageError, Unavailable, Unsupported
 from backends.http.client import Answer, Client, Timeouts
-from backends.http.content import AnswerContent, NoContent
+from backends.http.content import NoContent, content_of
+from backends.http.dates import seconds_of
 from backends.http.outgoing import gathered
 from backends.http.ranges import range_header, span_of
 from backends.interface import (
@@ -138,7 +138,7 @@ class S3Storage(Storage):
             await answer.aclose()
             raise
         stored = Stored(path=path, fingerprint=found, modified_ns=modified_ns)
-        return AnswerContent(answer, stored, span)
+        return content_of(answer, stored, span)
 
     async def write(
         self,
@@ -422,13 +422,7 @@ def _etag(answer: Answer) -> str:
 
 
 def _time_ns(answer: Answer, name: str) -> int:
-    try:
-        moment = parsedate_to_datetime(answer.headers.get(name, ""))
-    except ValueError:
-        return 0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp()) * 1_000_000_000
+    return (seconds_of(answer.headers.get(name, "")) or 0) * 1_000_000_000
 
 
 class _BeyondTheEnd(StorageError):

@@ -3,14 +3,18 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from backends.errors import NameRefused, StorageError, Unavailable
 from backends.http.client import ASKED_FROM, Answer, Client
+from backends.http.dates import seconds_of
+from backends.http.outgoing import gathered
+from backends.interface import PIECE
 from backends.webdav.authorizing import Authorizer
 from backends.webdav.dialect import Destination
 from backends.webdav.hrefs import decoded, encoded
-from backends.webdav.multistatus import MAX_RESPONSE, OURS, Resource, resources, seconds, statuses
+from backends.webdav.multistatus import MAX_RESPONSE, OURS, Resource, only, resources, statuses
 from backends.webdav.refusals import refusal
 
 LONG_S: Final = 600.0
@@ -74,7 +78,7 @@ class Dav:
                 body=body,
                 answer_s=answer_s,
             )
-            self.now_s = seconds(answer.headers.get("Date", ""))
+            self.now_s = seconds_of(answer.headers.get("Date", ""))
             if answer.status != 401:
                 self._authorizer.accepted()
                 return answer
@@ -127,6 +131,19 @@ class Dav:
 
         ``meaning``: the errors of statuses that mean more here than elsewhere.
         """
+        if size <= PIECE:
+            answer = await self.send("PUT", path, headers, body=await gathered(body, size))
+        else:
+            answer = await self._streamed(path, headers or {}, body, size)
+        await answer.excerpt()
+        if answer.status not in _DONE:
+            meant = (meaning or {}).get(answer.status)
+            raise meant or refusal(self.where, f"PUT {path!r}", answer.status, answer.headers)
+
+    async def _streamed(
+        self, path: str, headers: Mapping[str, str], body: AsyncIterator[bytes], size: int
+    ) -> Answer:
+        """The answer to a PUT that can be sent once."""
         if not self._authorizer.certain():
             # Whoever is asked for a password after the body has gone has nothing left to send.
             await (await self.propfind("", 0, folder=True)).excerpt()
@@ -134,19 +151,17 @@ class Dav:
         answer = await self._client.send(
             "PUT",
             target,
-            {**(headers or {}), **self._authorization("PUT", target)},
+            {**headers, **self._authorization("PUT", target)},
             body=body,
             size=size,
             expect_continue=size >= ASKED_FROM,
         )
-        await answer.excerpt()
         if answer.status == 401:
+            await answer.excerpt()
             self._authorizer.refused(answer.all("WWW-Authenticate"))
             raise Unavailable(f"{self.where}: asked for the password again in the midst of a body")
-        if answer.status not in _DONE:
-            meant = (meaning or {}).get(answer.status)
-            raise meant or refusal(self.where, f"PUT {path!r}", answer.status, answer.headers)
         self._authorizer.accepted()
+        return answer
 
     async def transfer(self, method: str, source: str, path: str, *, replace: bool) -> int:
         """COPY or MOVE of a file; the status. ``source`` and ``path`` are two."""
@@ -211,7 +226,9 @@ class Dav:
         """The answer to PROPFIND, of any status; to be closed."""
         # Depth is always said: without it some understand "infinity".
         headers = {**_XML, "Depth": str(depth)}
-        return await self.send("PROPFIND", path, headers, body=_question(kept), folder=folder)
+        return await self.send(
+            "PROPFIND", path, headers, body=_question(tuple(kept)), folder=folder
+        )
 
     def own(self, path: str) -> str:
         """The encoded path of ``path``, from the root of the server."""
@@ -253,12 +270,7 @@ class Dav:
         return _Unseen(answer.status, answer.headers)
 
     async def _only(self, answer: Answer) -> Resource | _Unseen:
-        found = None
-        async with aclosing(resources(answer.stream())) as told:
-            async for resource in told:
-                if found is not None:
-                    raise Unavailable(f"{self.where}: tells of more than it was asked for")
-                found = resource
+        found = only(await answer.document(MAX_RESPONSE))
         if found is None:
             return _Unseen(404, {})
         return found if found.status == 200 else _Unseen(found.status, {})
@@ -283,7 +295,8 @@ class Dav:
         return {} if header is None else {"Authorization": header}
 
 
-def _question(kept: Sequence[str]) -> bytes:
+@lru_cache(maxsize=16)
+def _question(kept: tuple[str, ...]) -> bytes:
     asked = "".join(f"<{name}/>" for name in _ASKED)
     asked += "".join(f'<s:{name} xmlns:s="{OURS[1:-1]}"/>' for name in kept)
     return f'<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>{asked}</prop></propfind>'.encode()

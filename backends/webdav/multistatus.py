@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from lxml import etree
 
 from backends.errors import Unavailable
+from backends.http.dates import seconds_of
 
 DAV = "{DAV:}"
 OURS = "{urn:s3front}"
@@ -17,7 +16,12 @@ MAX_RESPONSE = 1024 * 1024
 """Bytes that one resource may take."""
 MAX_DOCUMENT = 4 * 1024**3
 
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 _RESPONSE = f"{DAV}response"
+_HREF = f"{DAV}href"
+_PROPSTAT = f"{DAV}propstat"
+_PROP = f"{DAV}prop"
+_STATUS = f"{DAV}status"
 _MULTISTATUS = f"{DAV}multistatus"
 # Bytes that no XML document may hold, and some servers put into theirs with a name. DEL may be in
 # one, but in no path: the resource is passed over, the document is read.
@@ -75,11 +79,27 @@ async def resources(pieces: AsyncIterable[bytes]) -> AsyncGenerator[Resource, No
         raise Unavailable("the answer to PROPFIND is cut off")
 
 
+def only(document: bytes) -> Resource | None:
+    """The one resource of a small document; None if it tells of none.
+
+    Unavailable as ``resources``, and if it tells of more.
+    """
+    try:
+        root = etree.fromstring(document.translate(_LEGAL), _PARSER)
+    except etree.XMLSyntaxError:
+        raise Unavailable("the answer to PROPFIND is no XML, or cut off") from None
+    if root.tag != _MULTISTATUS or root.getroottree().docinfo.internalDTD is not None:
+        raise Unavailable("the answer to PROPFIND is no multistatus")
+    found = [element for element in root if element.tag == _RESPONSE]
+    if len(found) > 1:
+        raise Unavailable("the answer to PROPFIND tells of more than was asked for")
+    return _resource(found[0]) if found else None
+
+
 def statuses(document: bytes) -> list[int]:
     """All numbers of status lines in a small document. Unavailable if it is no XML."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
     try:
-        root = etree.fromstring(document.translate(_LEGAL), parser)
+        root = etree.fromstring(document.translate(_LEGAL), _PARSER)
     except etree.XMLSyntaxError:
         raise Unavailable("the answer is no XML") from None
     return [_status(parent) for parent in root.iter() if parent.find(f"{DAV}status") is not None]
@@ -115,24 +135,27 @@ class _State:
 
 
 def _resource(response: etree._Element) -> Resource:
-    href = response.findtext(f"{DAV}href")
+    href, line = None, None
+    found: dict[str, etree._Element] = {}
+    for part in response:
+        if part.tag == _PROPSTAT:
+            _put_properties(part, found)
+        elif part.tag == _HREF and href is None:
+            href = part.text
+        elif part.tag == _STATUS and line is None:
+            line = part.text or ""
     if not href:
         raise Unavailable("the answer to PROPFIND tells of something without a name")
-    found: dict[str, etree._Element] = {}
-    for propstat in response.iterchildren(f"{DAV}propstat"):
-        if _status(propstat) // 100 == 2:
-            for prop in propstat.iterfind(f"{DAV}prop/*"):
-                found[str(prop.tag)] = prop
     etag = _text(found.get(f"{DAV}getetag"))
     kind = found.get(f"{DAV}resourcetype")
     return Resource(
         href=href,
-        status=_status(response),
+        status=_number(line),
         is_folder=kind is not None and kind.find(f"{DAV}collection") is not None,
         size=_size(_text(found.get(f"{DAV}getcontentlength"))),
         etag=opaque(etag),
         is_weak=etag.startswith("W/"),
-        modified_s=seconds(_text(found.get(f"{DAV}getlastmodified"))),
+        modified_s=seconds_of(_text(found.get(f"{DAV}getlastmodified"))),
         kept={
             name.removeprefix(OURS): _text(prop)
             for name, prop in found.items()
@@ -146,18 +169,25 @@ def opaque(etag: str) -> str | None:
     return etag.strip().removeprefix("W/").strip('"') or None
 
 
-def seconds(date: str) -> int | None:
-    """The Unix time of an HTTP date; None if it is none."""
-    try:
-        parsed = parsedate_to_datetime(date)
-    except (ValueError, IndexError):
-        return None
-    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
+def _put_properties(propstat: etree._Element, found: dict[str, etree._Element]) -> None:
+    """What a propstat tells, if it tells of success."""
+    line = None
+    kept: list[etree._Element] = []
+    for part in propstat:
+        if part.tag == _PROP:
+            kept += part.iterchildren("*")  # no comments
+        elif part.tag == _STATUS and line is None:
+            line = part.text or ""
+    if _number(line) // 100 == 2:
+        found.update((str(prop.tag), prop) for prop in kept)
 
 
 def _status(element: etree._Element) -> int:
-    """The number in a status line; 200 where there is none."""
-    line = element.findtext(f"{DAV}status")
+    return _number(element.findtext(_STATUS))
+
+
+def _number(line: str | None) -> int:
+    """The one in a status line; 200 where there is none."""
     if line is None:
         return 200
     number = line.split()[1:2]

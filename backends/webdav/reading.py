@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 
 from backends.errors import Damaged, NotFound, Unavailable
 from backends.http.client import Answer
-from backends.http.content import NoContent
+from backends.http.content import ContentAtHand, NoContent
+from backends.http.dates import seconds_of
 from backends.interface import PIECE, Content, Fingerprint, Stored
 from backends.webdav.asking import Dav
 from backends.webdav.describing import Descriptions
-from backends.webdav.dialect import Dialect
-from backends.webdav.multistatus import Resource, opaque, seconds
+from backends.webdav.dialect import Dialect, Validator
+from backends.webdav.multistatus import Resource, opaque
 from backends.webdav.refusals import refusal
 from backends.webdav.states import state_of, stored_as
 
@@ -58,6 +59,8 @@ class Reader:
         self._dav = dav
         self._dialect = dialect
         self._descriptions = descriptions
+        self._tells = not descriptions.marks
+        """The answer to GET tells the state of a file, as far as is known, as PROPFIND does."""
 
     async def found(self, path: str) -> Resource:
         """The file under ``path``, as it is now. NotFound."""
@@ -70,11 +73,18 @@ class Reader:
         self, path: str, first: int, last: int | None, only_if: Fingerprint | None
     ) -> Content:
         """As ``Storage.read``. Unavailable if the file changes too fast to be read."""
+        asked = only_if is not None and self._tells
+        if only_if is not None and self._tells:
+            content = await self._of_that_state(path, first, last, only_if)
+            if content is not None:
+                return content
         for _ in range(_TRIES):
             there = await self.found(path)
             stored = stored_as(path, there, self._dialect.validator)
             if only_if is not None and stored.fingerprint != only_if:
                 raise Damaged(f"{path!r} holds other bytes than those that were stored")
+            # Had it told, it would have been believed: it is not asked again in vain.
+            self._tells = self._tells and not asked
             size = stored.fingerprint.size
             end = size if last is None else min(size, last + 1)
             if first >= end:
@@ -89,6 +99,50 @@ class Reader:
                 return content
             await answer.aclose()
         raise Unavailable(f"{path!r} changes while it is about to be read")
+
+    async def _of_that_state(
+        self, path: str, first: int, last: int | None, only_if: Fingerprint
+    ) -> Content | None:
+        """The reading, if the answer itself tells that it is of the state ``only_if``: nobody looks
+        before. None if it does not, whatever it tells."""
+        size = only_if.size
+        end = size if last is None else min(size, last + 1)
+        if first >= end:
+            return None
+        kind, told = only_if.stamp[:1], only_if.stamp[1:]
+        is_weak = self._dialect.validator is not Validator.STRONG
+        wanted = Resource(href=path, etag=told if kind == "e" else None, is_weak=is_weak)
+        answer = await self._get(path, wanted, first, end, size)
+        try:
+            content = self._told(answer, path, first, end, only_if)
+        except BaseException:
+            await answer.aclose()
+            raise
+        if content is None:
+            await answer.aclose()
+        return content
+
+    def _told(
+        self, answer: Answer, path: str, first: int, end: int, only_if: Fingerprint
+    ) -> Content | None:
+        if answer.status not in {200, 206}:
+            return None
+        etag = answer.headers.get("ETag", "")
+        seen = Resource(
+            href=path,
+            size=only_if.size,
+            etag=opaque(etag),
+            is_weak=etag.startswith("W/"),
+            modified_s=seconds_of(answer.headers.get("Last-Modified", "")),
+        )
+        try:
+            stored = stored_as(path, seen, self._dialect.validator)
+            span = _span(answer, only_if.size)
+        except Unavailable:
+            return None
+        if stored.fingerprint != only_if or span is None:
+            return None
+        return _content(answer, stored, first, end, span)
 
     async def _get(self, path: str, there: Resource, first: int, end: int, size: int) -> Answer:
         headers = {}
@@ -111,12 +165,10 @@ class Reader:
         span = _span(answer, size)
         if span is None:
             return None
-        begin, whole = span
-        if not begin <= first <= begin + MOST_SKIPPED or begin + whole < end:
+        content = _content(answer, stored, first, end, span)
+        if content is None:
             raise Unavailable(f"{self._dav.where}: answered a range with another")
-        if not await self._is_still(answer, stored, there):
-            return None
-        return WebDavContent(answer, stored, first, end - first, skipped=first - begin, whole=whole)
+        return content if await self._is_still(answer, stored, there) else None
 
     async def _is_still(self, answer: Answer, stored: Stored, there: Resource) -> bool:
         """Whether an answer is surely of the state that was seen before it.
@@ -126,11 +178,25 @@ class Reader:
         """
         if there.modified_s is None or not self._descriptions.marks:
             return True
-        now_s = seconds(answer.headers.get("Date", ""))
+        now_s = seconds_of(answer.headers.get("Date", ""))
         if now_s is not None and now_s - there.modified_s > _SETTLED_S:
             return True
         again = await self.found(stored.path)
         return state_of(again, self._dialect.validator).fingerprint == stored.fingerprint
+
+
+def _content(
+    answer: Answer, stored: Stored, first: int, end: int, span: tuple[int, int]
+) -> Content | None:
+    """The reading of bytes up to ``end``; None if the answer does not hold them."""
+    begin, whole = span
+    if not begin <= first <= begin + MOST_SKIPPED or begin + whole < end:
+        return None
+    length = end - first
+    data = answer.at_hand(length) if whole == length else None
+    if data is not None:
+        return ContentAtHand(stored, first, data)
+    return WebDavContent(answer, stored, first, length, skipped=first - begin, whole=whole)
 
 
 def _span(answer: Answer, size: int) -> tuple[int, int] | None:
@@ -155,5 +221,5 @@ def _is_of(answer: Answer, there: Resource) -> bool:
     etag = opaque(answer.headers.get("ETag", ""))
     if etag is not None and there.etag is not None and etag != there.etag:
         return False
-    modified_s = seconds(answer.headers.get("Last-Modified", ""))
+    modified_s = seconds_of(answer.headers.get("Last-Modified", ""))
     return modified_s is None or there.modified_s is None or modified_s == there.modified_s

@@ -15,10 +15,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from backends.errors import StorageError
+from backends.http.dates import seconds_of
 from backends.interface import RESERVED
 from backends.webdav.asking import Dav
 from backends.webdav.dialect import Chunks, Destination, Dialect, Kind, Validator
-from backends.webdav.multistatus import seconds
 from backends.webdav.records import packed, unpacked
 
 DIALECT: Final = f"{RESERVED}/dialect"
@@ -40,8 +40,8 @@ async def remembered(dav: Dav) -> Dialect | None:
     """The dialect, if it was found out within a day, by the server's own clock. Never fails."""
     with suppress(StorageError):  # Damaged among them: a record that another worker is writing
         answer = await dav.send("GET", DIALECT)
-        now_s = seconds(answer.headers.get("Date", ""))
-        kept_s = seconds(answer.headers.get("Last-Modified", ""))
+        now_s = seconds_of(answer.headers.get("Date", ""))
+        kept_s = seconds_of(answer.headers.get("Last-Modified", ""))
         if answer.status != 200:
             await answer.excerpt()
             return None

@@ -16,7 +16,7 @@ from backends.errors import (
     Unsupported,
 )
 from backends.http.client import Client, Timeouts
-from backends.interface import Begun, Can, Content, Fingerprint, Limits, Storage, Stored
+from backends.interface import PIECE, Begun, Can, Content, Fingerprint, Limits, Storage, Stored
 from backends.webdav import names
 from backends.webdav.afterwards import Afterwards
 from backends.webdav.chunking import (
@@ -311,7 +311,8 @@ class WebDavStorage(Storage):
     async def _precede(self, opened: Opened, path: str, size: int, *, create: bool) -> None:
         """Say early what will not be, and let time pass until bytes written now have a state of
         their own, where nothing but time tells it."""
-        if not create and opened.dialect.properties:
+        if size <= PIECE if create else opened.dialect.properties:
+            # Too little to be spared; or a state that is its own anyhow.
             return
         there = await opened.publisher.replaceable(path)
         if there is None:

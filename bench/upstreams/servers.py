@@ -75,6 +75,7 @@ def _s3_settings(upstream: Running) -> Mapping[str, str]:
         "endpoint": upstream.endpoint,
         "bucket": HELD,
         "region": "us-east-1",
+        "profile": "versitygw",
         "access_key": place.access_key,
         "secret_key": place.secret_key,
     }

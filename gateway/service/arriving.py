@@ -4,7 +4,8 @@ The path is owned by an intent before the first byte is sent (``gateway.catalog.
 natural one if nobody owns it and nothing is there, in one of these ways, else the shadow path:
 
 - CREATE: written there, unless something is there by then;
-- ASIDE: written to the shadow path and moved, unless something is there by then;
+- ASIDE: written to the shadow path and moved, unless something is there by then; where the storage
+  can CREATE, too, only bodies that are too long to be kept are;
 - LOOK: written there if nothing was there before (what comes in between is replaced).
 
 A body that was too long to be kept, and is refused there after all, is to be sent again: the process
@@ -92,6 +93,9 @@ class RemoteArriving:
         self._intent: Intent | None = None
         self._sending: Sending[Stored] | None = None
         self._kept: list[bytes] | None = [] if target.size <= _KEPT else None
+        if self._way is Way.ASIDE and self._kept is not None and Can.CREATE in storage.can:
+            # What is kept can go elsewhere after all: it need not be anywhere before.
+            self._way = Way.CREATE
         self._stored: Stored | None = None
         self._doubtful: Sequence[str] = ()
         """Paths where something is being done by the storage itself."""

@@ -11,6 +11,8 @@ from backends.interface import Content
 
 async def begun(content: Content) -> Content:
     """The same reading, its first piece read. Closes it if that cannot be. Damaged, StorageError."""
+    if content.at_hand() is not None:
+        return content
     pieces = content.chunks()
     try:
         first = await anext(pieces, None) if content.length else None

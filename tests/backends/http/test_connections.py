@@ -5,6 +5,7 @@ import asyncio
 import socket
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Callable
+from typing import cast
 
 import pytest
 
@@ -16,7 +17,7 @@ from backends.http.connecting import Address, first_of
 from backends.http.connection import Connection
 from backends.http.origin import Origin
 from tests.backends.http.answering import Handle, answering, head_of, reply
-from tests.backends.http.test_client import client_of, never
+from tests.backends.http.test_client import SHORT, client_of, never
 
 WHOLE = reply(200, b"hello world")
 
@@ -155,6 +156,26 @@ async def test_who_waits_for_a_connection_does_not_wait_for_ever() -> None:
             await holding
 
 
+async def test_who_is_cancelled_when_its_turn_comes_lets_the_next_one_go() -> None:
+    handle, asked = numbered(saying(reply(200)))
+    async with answering(handle) as origin:
+        client = Client(origin, allow_private=True, connections=1)
+        await client.open()
+        assert client._pool is not None
+        holding = await client.send("GET", "/a", {})
+        first, second = [
+            asyncio.create_task(client.send("GET", target, {})) for target in ("/b", "/c")
+        ]
+        while len(client._pool._waiters) < 2:
+            await asyncio.sleep(0)
+        await holding.aclose()
+        first.cancel()
+        await (await second).aclose()
+        await client.aclose()
+    assert first.cancelled()
+    assert asked == ["1 GET /a", "1 GET /c"]
+
+
 async def test_closing_ends_requests_and_who_waits_for_a_connection() -> None:
     handle, asked = numbered(silent)
     async with answering(handle) as origin:
@@ -224,6 +245,35 @@ async def test_a_connection_that_the_storage_has_closed_is_not_used() -> None:
             await asyncio.sleep(0)
         await (await client.send("PUT", "/", {}, body=b"")).aclose()
     assert asked == ["1 PUT /", "2 PUT /"]
+
+
+async def test_a_connection_that_is_about_to_close_is_not_used() -> None:
+    handle, asked = numbered(saying(reply(200)))
+    async with answering(handle) as origin, client_of(origin) as client:
+        await (await client.send("PUT", "/", {}, body=b"")).aclose()
+        assert client._pool is not None
+        client._pool._idle[0].abort()  # the loop has not heard of it yet
+        await (await client.send("PUT", "/", {}, body=b"")).aclose()
+    assert asked == ["1 PUT /", "2 PUT /"]
+
+
+async def test_a_storage_that_takes_nothing_is_sent_no_more_than_waits_on_the_way() -> None:
+    pulled = 0
+
+    async def source() -> AsyncIterator[bytes]:
+        nonlocal pulled
+        for _ in range(1000):
+            pulled += 1
+            yield bytes(1024 * 1024)
+
+    async def handle(reader: StreamReader, writer: StreamWriter) -> None:
+        cast("asyncio.Transport", writer.transport).pause_reading()
+        await never()
+
+    async with answering(handle) as origin, client_of(origin, SHORT) as client:
+        with pytest.raises(Unavailable, match="in time"):
+            await client.send("PUT", "/k", {}, body=source(), size=1000 * 1024 * 1024)
+    assert pulled < 200
 
 
 @pytest.mark.parametrize(

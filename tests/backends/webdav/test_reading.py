@@ -1,6 +1,8 @@
 """Reading from a server that lies: the right bytes, or an error."""
 
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -16,7 +18,7 @@ from backends.webdav import reading
 from backends.webdav.storage import WebDavStorage
 from tests.backends.making import body, bytes_at, drained
 from tests.backends.webdav.lying import Lie, Lying, on, status
-from tests.backends.webdav.opening import opened, over, put
+from tests.backends.webdav.opening import HONEST, opened, over, put
 
 LONG = bytes(range(256)) * 4000
 
@@ -135,3 +137,68 @@ async def test_what_vanishes_while_a_reading_begins_is_not_found(
     server.lies.append(on("GET", vanish))
     with pytest.raises(NotFound):
         await storage.read("b/k")
+
+
+@pytest.fixture
+async def plain(server: Lying) -> AsyncIterator[WebDavStorage]:
+    """Over a server that keeps no properties: the state of a file is in every answer."""
+    server.properties = False
+    async with opened(over(server, dialect=replace(HONEST, properties=False))) as storage:
+        yield storage
+
+
+def asked(server: Lying) -> list[str]:
+    told = [method for method, path in server.asked if path == "b/k"]
+    server.asked.clear()
+    return told
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, None), (1, 2), (0, 99), (3, None)])
+async def test_where_the_answer_tells_the_state_nobody_looks_before(
+    plain: WebDavStorage, server: Lying, first: int, last: int | None
+) -> None:
+    stored = await plain.write("b/k", body(b"data"), size=4)
+    asked(server)
+    content = await plain.read("b/k", first=first, last=last, only_if=stored.fingerprint)
+    assert content.stored.fingerprint == stored.fingerprint
+    assert await drained(content) == b"data"[first : None if last is None else last + 1]
+    assert asked(server) == ["GET"]
+
+
+async def test_an_answer_of_another_state_is_not_taken(plain: WebDavStorage, server: Lying) -> None:
+    stored = await plain.write("b/k", body(b"data"), size=4)
+    await plain.write("b/k", body(b"atad"), size=4)
+    asked(server)
+    with pytest.raises(Damaged):
+        await plain.read("b/k", only_if=stored.fingerprint)
+    server.files.clear()
+    with pytest.raises(NotFound):
+        await plain.read("b/k", only_if=stored.fingerprint)
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
+@pytest.mark.parametrize(("first", "last"), [(0, None), (100, 200), (0, 200)])
+async def test_an_answer_that_should_tell_the_state_is_right_or_fails(
+    plain: WebDavStorage, server: Lying, answer: Lie, first: int, last: int | None
+) -> None:
+    stored = await plain.write("b/k", body(LONG), size=len(LONG))
+    wanted = LONG[first : None if last is None else last + 1]
+    server.lies.append(on("GET", answer, times=100))
+    with suppress(Unavailable, Damaged, Denied, Throttled):
+        content = await plain.read("b/k", first=first, last=last, only_if=stored.fingerprint)
+        assert await drained(content) == wanted
+    server.lies.clear()
+    content = await plain.read("b/k", first=first, last=last, only_if=stored.fingerprint)
+    assert await drained(content) == wanted
+
+
+async def test_a_server_whose_answers_do_not_tell_is_looked_at_first_from_then_on(
+    plain: WebDavStorage, server: Lying
+) -> None:
+    stored = await plain.write("b/k", body(b"data"), size=4)
+    server.lies.append(on("GET", whole(b"data"), times=100))
+    for requests in (["GET", "PROPFIND", "GET"], ["PROPFIND", "GET"]):
+        asked(server)
+        content = await plain.read("b/k", only_if=stored.fingerprint)
+        assert await drained(content) == b"data"
+        assert asked(server) == requests

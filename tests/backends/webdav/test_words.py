@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.errors import Damaged, Unavailable
+from backends.http.dates import seconds_of
 from backends.registry import construct
 from backends.webdav.authorizing import FRESH_S, Bearer, Nobody, Password
 from backends.webdav.challenges import Challenge, Digest, challenges, digest
 from backends.webdav.hrefs import below, decoded, encoded
-from backends.webdav.multistatus import MAX_RESPONSE, Resource, resources, seconds
+from backends.webdav.multistatus import MAX_RESPONSE, Resource, only, resources
 from backends.webdav.records import packed, unpacked
 from backends.webdav.settings import webdav_settings
 
@@ -117,6 +118,8 @@ async def test_a_document_that_is_cut_off_is_none(end: int) -> None:
 async def test_what_is_no_multistatus_is_refused(document: bytes) -> None:
     with pytest.raises(Unavailable):
         await read(document)
+    with pytest.raises(Unavailable):
+        only(document)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +130,27 @@ async def test_a_document_with_entities_of_its_own_is_refused(declared: str) -> 
     text = f'<!DOCTYPE multistatus [{declared}]><multistatus xmlns="DAV:"></multistatus>'
     with pytest.raises(Unavailable):
         await read(text.encode())
+    with pytest.raises(Unavailable):
+        only(text.encode())
+
+
+@pytest.mark.parametrize("number", range(len(FOUND)))
+def test_a_document_of_one_resource_is_read_at_once(number: int) -> None:
+    one = DOCUMENT
+    for each in DOCUMENT.split(b"<D:response")[1:]:
+        whole = b"<D:response" + each.partition(b"</D:response>")[0] + b"</D:response>"
+        if each != DOCUMENT.split(b"<D:response")[number + 1]:
+            one = one.replace(whole, b"<!-- -->")
+    assert only(one) == FOUND[number]
+    for end in (0, 1, 200, len(one) - 20):
+        with pytest.raises(Unavailable):
+            only(one[:end])
+
+
+def test_a_document_of_none_or_of_several_is_told_apart() -> None:
+    assert only(b'<multistatus xmlns="DAV:"><responsedescription/></multistatus>') is None
+    with pytest.raises(Unavailable, match="more"):
+        only(DOCUMENT)
 
 
 async def test_a_resource_has_a_bound_and_many_have_none() -> None:
@@ -159,7 +183,7 @@ async def test_a_name_that_no_document_can_hold_does_not_hide_the_others() -> No
     ],
 )
 def test_dates_are_read(date: str, unix: int | None) -> None:
-    assert seconds(date) == unix
+    assert seconds_of(date) == unix
 
 
 def test_challenges_are_read_from_one_header_or_several() -> None:
