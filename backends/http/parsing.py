@@ -278,8 +278,6 @@ class Parser:
 
     def _length_of(self, status: int, headers: Headers, version: str) -> int | None:
         """RFC 9112, 6.3. None if chunks, or the end of the connection, tell."""
-        if version not in {"1.0", "1.1"}:
-            raise NoAnswer
         coding, length = headers.get("transfer-encoding"), headers.get("content-length")
         if coding is not None:
             said = headers.all("transfer-encoding")

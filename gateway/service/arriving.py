@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from backends.errors import Damaged, Exists, NameRefused, NotFound, Unavailable
-from backends.interface import Can, Content, Storage, Stored
+from backends.interface import PIECE, Can, Content, Storage, Stored
 from gateway.catalog.intents import Intent, Written
 from gateway.catalog.placing import shadow_path
 from gateway.catalog.records import Bucket, Location
@@ -96,6 +96,8 @@ class RemoteArriving:
         if self._way is Way.ASIDE and self._kept is not None and Can.CREATE in storage.can:
             # What is kept can go elsewhere after all: it need not be anywhere before.
             self._way = Way.CREATE
+        self._is_sent_whole = target.size <= PIECE
+        """Nothing of it is sent before all of it is there."""
         self._stored: Stored | None = None
         self._doubtful: Sequence[str] = ()
         """Paths where something is being done by the storage itself."""
@@ -106,14 +108,16 @@ class RemoteArriving:
         return self._names[-1]
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
-        sending = self._sending
-        if sending is None:
+        if not self._names:
             await self._own()
-            sending = self._sending = self._begun()
         for piece in pieces_of(data):
             if self._kept is not None:
                 self._kept.append(piece)
-            await sending.write(piece)
+            if self._is_sent_whole:
+                continue  # once all of it is there
+            if self._sending is None:
+                self._sending = self._begun()
+            await self._sending.write(piece)
 
     async def take(self, give: Callable[[], Sequence[bytes | memoryview]], size: int) -> None:
         for piece in await taken(give, size):
@@ -161,8 +165,9 @@ class RemoteArriving:
             self._services.remover.leave(self._given_up())
 
     async def _finished(self) -> Stored:
-        if self._sending is None:
+        if not self._names:
             await self._own()
+        if self._sending is None:
             self._sending = self._begun()
         try:
             return await self._sending.finish()
@@ -174,8 +179,9 @@ class RemoteArriving:
                 raise Unavailable(f"{error}: when it is tried again, it goes elsewhere") from error
         await self._own_shadow()
         self._sending = self._begun()
-        for piece in self._kept:
-            await self._sending.write(piece)
+        if not self._is_sent_whole:
+            for piece in self._kept:
+                await self._sending.write(piece)
         return await self._sending.finish()
 
     async def _own(self) -> None:
@@ -244,7 +250,7 @@ class RemoteArriving:
                 create=creates,
             )
 
-        return Sending(send)
+        return Sending(send, self._kept if self._is_sent_whole else None)
 
     async def _copy(self, source: Stored) -> None:
         self._doubtful = (self._first_path,)

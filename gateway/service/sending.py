@@ -5,7 +5,7 @@ piece is held back until ``finish``: what is given up before was never whole any
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -34,15 +34,23 @@ def pieces_of(data: bytes | bytearray | memoryview) -> Iterator[bytes]:
 
 
 class Sending(Generic[T]):
-    """Runs ``send`` with an iterator over what is written. One task writes and finishes or ends it."""
+    """Runs ``send`` with an iterator over what is written. One task writes and finishes or ends it.
 
-    def __init__(self, send: Callable[[AsyncIterator[bytes]], Coroutine[Any, Any, T]]) -> None:
+    ``whole``: all of the body, where it is there already. Nothing more is written then.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[AsyncIterator[bytes]], Coroutine[Any, Any, T]],
+        whole: Sequence[bytes] | None = None,
+    ) -> None:
         self._piece: bytes | None = None
         self._held: bytes | None = None
-        self._is_whole = False
+        self._is_whole = whole is not None
         self._turn: asyncio.Future[None] | None = None
         """Of whoever waits for the other side."""
-        self._task = asyncio.create_task(send(self._pieces()))
+        pieces = self._pieces() if whole is None else _given(whole)
+        self._task = asyncio.create_task(send(pieces))
         self._task.add_done_callback(lambda _: self._wake())
 
     async def write(self, piece: bytes) -> None:
@@ -100,3 +108,8 @@ class Sending(Generic[T]):
     def _wake(self) -> None:
         if self._turn is not None and not self._turn.done():
             self._turn.set_result(None)
+
+
+async def _given(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece

@@ -5,7 +5,7 @@ import asyncio
 import socket
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Callable
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -13,7 +13,7 @@ from backends.errors import Damaged, Unavailable
 from backends.http import pool
 from backends.http.addresses import AddressRefused
 from backends.http.client import Client, Timeouts
-from backends.http.connecting import Address, first_of
+from backends.http.connecting import Address, connected, first_of
 from backends.http.connection import Connection
 from backends.http.origin import Origin
 from tests.backends.http.answering import Handle, answering, head_of, reply
@@ -176,8 +176,18 @@ async def test_who_is_cancelled_when_its_turn_comes_lets_the_next_one_go() -> No
     assert asked == ["1 GET /a", "1 GET /c"]
 
 
-async def test_closing_ends_requests_and_who_waits_for_a_connection() -> None:
+async def test_closing_ends_requests_and_who_waits_for_a_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     handle, asked = numbered(silent)
+    made = 0
+
+    async def counted(*given: Any, **more: Any) -> Connection:
+        nonlocal made
+        made += 1
+        return await connected(*given, **more)
+
+    monkeypatch.setattr("backends.http.client.connected", counted)
     async with answering(handle) as origin:
         client = Client(origin, allow_private=True, connections=1)
         await client.open()
@@ -188,6 +198,7 @@ async def test_closing_ends_requests_and_who_waits_for_a_connection() -> None:
         for task in tasks:
             with pytest.raises(Unavailable, match="broke"):
                 await task
+    assert made == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PROPFIND"])
@@ -210,6 +221,22 @@ async def test_a_question_on_a_connection_that_was_closed_meanwhile_is_asked_aga
         else:
             await (await client.send(method, "/k", {})).aclose()
     assert asked == [f"1 {method} /k", f"1 {method} /k", f"2 {method} /k"]
+
+
+async def test_what_is_asked_again_is_asked_on_a_connection_that_was_not_kept() -> None:
+    def answer(number: int, reader: StreamReader, writer: StreamWriter) -> None:
+        if number < 3 and sum(each.startswith(f"{number} ") for each in asked) == 2:
+            writer.transport.abort()
+        else:
+            writer.write(reply(200))
+
+    handle, asked = numbered(answer)
+    async with answering(handle) as origin, client_of(origin) as client:
+        kept = [await client.send("GET", "/", {}) for _ in range(2)]
+        for got in kept:
+            await got.aclose()
+        await (await client.send("GET", "/", {})).aclose()
+    assert asked == ["1 GET /", "2 GET /", "2 GET /", "3 GET /"]
 
 
 async def test_a_question_that_was_begun_to_be_answered_is_not_asked_again() -> None:
@@ -318,6 +345,15 @@ async def test_what_was_not_read_of_an_answer_closes_its_connection() -> None:
         for _ in range(2):
             await (await client.send("GET", "/", {})).aclose()
     assert asked == ["1 GET /", "2 GET /"]
+
+
+async def test_nothing_beyond_the_length_that_was_asked_for_is_handed_on() -> None:
+    handle, _ = numbered(saying(reply(200, b"abcdef", content_length="9")))
+    async with answering(handle) as origin, client_of(origin) as client:
+        got = await client.send("GET", "/", {})
+        with pytest.raises(Damaged, match="has not 3 bytes"):
+            await anext(aiter(got.pieces(3)))
+        await got.aclose()
 
 
 async def test_what_has_come_whole_need_not_be_read() -> None:

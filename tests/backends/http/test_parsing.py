@@ -209,7 +209,7 @@ NO_ANSWERS = {
     "a chunk after a line feed": CHUNKED + b"3\nabc\r\n0\r\n\r\n",
     "another protocol from here on": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     "an interim answer with a length": b"HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\nabc",
-    "an interim answer in chunks": b"HTTP/1.1 103 E\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "an interim answer in chunks": b"HTTP/1.1 103 E\r\nTransfer-Encoding: chunked\r\n\r\n" + OK_2,
     "nothing but interim answers": b"HTTP/1.1 102 Processing\r\n\r\n" * (MAX_INTERIM + 1),
     "too many headers": OK + b"A: b\r\n" * (MAX_HEADERS + 1) + b"\r\n",
     "a header that is too long": OK + b"A: " + b"x" * MAX_HEAD,

@@ -11,6 +11,7 @@ from backends.errors import (
     StorageError,
     Unavailable,
 )
+from backends.interface import PIECE
 from tests.backends.making import bytes_at, paths
 from tests.backends.webdav.lying import Lying, lying, on, status
 from tests.backends.webdav.opening import HONEST, opened, over, put
@@ -59,6 +60,8 @@ async def test_a_secret_is_in_no_error(server: Lying) -> None:
 
 
 async def test_a_body_that_met_a_401_was_not_written_and_the_next_one_is(server: Lying) -> None:
+    data = bytes(PIECE + 1)  # more than is kept to be sent again
+
     async def who(request: web.Request) -> web.StreamResponse | None:
         if "Authorization" in request.headers:
             return None
@@ -70,7 +73,7 @@ async def test_a_body_that_met_a_401_was_not_written_and_the_next_one_is(server:
         refused = on("PUT", status(401, WWW_Authenticate='Basic realm="x"'))
         server.lies.insert(0, refused)
         with pytest.raises(Unavailable, match="password"):
-            await put(storage, "b/k", b"data")
+            await put(storage, "b/k", data)
         assert await bytes_at(storage, "b/k") == b"old"
-        await put(storage, "b/k", b"data")
-        assert await bytes_at(storage, "b/k") == b"data"
+        await put(storage, "b/k", data)
+        assert await bytes_at(storage, "b/k") == data

@@ -48,7 +48,7 @@ async def test_what_the_dead_left_is_removed_for_its_age(
 async def test_a_server_that_does_not_tell_the_time_has_nothing_that_is_old(
     storage: WebDavStorage, server: Lying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "seconds", lambda _: None)
+    monkeypatch.setattr(asking, "seconds_of", lambda _: None)
     server.put(".s3front/incoming/old", b"x", modified_s=1)
     await storage.tidy()
     assert set(server.files) == {".s3front/incoming/old"}

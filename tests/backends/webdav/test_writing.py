@@ -15,6 +15,7 @@ from backends.errors import (
     Unavailable,
     Unsupported,
 )
+from backends.interface import PIECE
 from backends.webdav.storage import WebDavStorage
 from tests.backends.making import body, bytes_at
 from tests.backends.webdav.lying import Lying, on, status
@@ -228,7 +229,7 @@ async def test_a_description_that_was_changed_is_damaged_and_one_of_others_void(
     assert (stored.description, stored.description_damaged) == (None, False)
 
 
-async def test_creating_is_decided_before_a_body_is_read(storage: WebDavStorage) -> None:
+async def test_creating_is_decided_before_a_large_body_is_read(storage: WebDavStorage) -> None:
     await put(storage, "b/k", b"data")
     asked = False
 
@@ -238,5 +239,5 @@ async def test_creating_is_decided_before_a_body_is_read(storage: WebDavStorage)
         yield b"x"
 
     with pytest.raises(Exists):
-        await storage.write("b/k", never(), size=1, create=True)
+        await storage.write("b/k", never(), size=PIECE + 1, create=True)
     assert not asked
