@@ -32,6 +32,7 @@ SMALLEST: Final = 5 * 1024**2
 
 _ASSEMBLED_A_SECOND: Final = 16 * 1024**2
 _TRIES: Final = 3
+_IN_ONE_SECOND: Final = 20
 _DAY_S: Final = 86_400
 _DONE: Final = frozenset({200, 201, 204})
 _GONE: Final = frozenset({200, 204, 404, 410})
@@ -151,7 +152,7 @@ class Uploads:
             await self.put_part(upload, number, _once(b"one"), size=3, to=to)
             return True
         self.keeps_times = False
-        for _ in range(_TRIES):
+        for _ in range(_IN_ONE_SECOND):
             tags = [
                 await self.put_part(upload, number, _once(data), size=3, to=to)
                 for data in (b"two", b"one")
