@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 MIB = 1024**2
 PART = 5 * MIB
-PATIENT = {"mode": "standard", "total_max_attempts": 9}
-"""As an SDK does by itself, for longer."""
+PATIENT = {"mode": "legacy", "total_max_attempts": 9}
+"""As an SDK does by itself, for longer. The mode "standard" has a purse for all its attempts, which so many
+restarts empty."""
 
 
 def restart(
