@@ -9,17 +9,19 @@ from backends.registry import S3_MAY, S3_NEEDS, construct
 from backends.s3.probing import minimum_policy
 from backends.s3.profiles import PROFILES
 from backends.s3.settings import read_settings
+from gateway.settings.model import Settings
 
 PAGE = (Path(__file__).parents[3] / "docs/storages.md").read_text()
 EXAMPLES = [tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
 
 
 def test_every_example_is_a_storage() -> None:
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
     for example in EXAMPLES:
-        for settings in example["storages"].values():
-            assert settings.pop("type") == "s3"
-            construct("s3", settings)
+        settings = Settings(**example, default_storage=next(iter(example["storages"])))
+        for name in example["storages"]:
+            assert settings.storages[name].type == "s3"
+            construct("s3", settings.storages[name].options)
 
 
 def test_every_setting_is_told() -> None:
