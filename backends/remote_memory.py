@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backends import naming
+from backends.declaring import Declaring
 from backends.errors import Damaged, Exists, NameRefused, NotFound, Unavailable, Unsupported
 from backends.interface import (
     PIECE,
@@ -22,7 +23,6 @@ from backends.interface import (
     Content,
     Fingerprint,
     Limits,
-    Storage,
     Stored,
 )
 
@@ -68,7 +68,7 @@ class _Upload:
     parts: dict[int, tuple[str, bytes]] = field(default_factory=dict)
 
 
-class RemoteMemoryStorage(Storage):
+class RemoteMemoryStorage(Declaring):
     """Bytes in a dictionary. Contents survive ``aclose`` and a new ``open``.
 
     May be told to declare UNSIZED, TREE, UNIQUE, OUTLIVE, CREATE, DESCRIBE, HEADERS, COPY, MOVE,
@@ -339,26 +339,6 @@ class RemoteMemoryStorage(Storage):
     @property
     def _unsaid(self) -> Mapping[str, str] | None:
         return {} if Can.HEADERS in self.can else None
-
-    def _may(
-        self,
-        description: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        *,
-        create: bool = False,
-    ) -> None:
-        if headers is not None:
-            self._need(Can.HEADERS)
-        if create:
-            self._need(Can.CREATE)
-        if description is not None:
-            self._need(Can.DESCRIBE)
-            if len(description) > self.limits.max_description:
-                raise Unsupported(f"a description of {len(description)} bytes")
-
-    def _need(self, can: Can) -> None:
-        if can not in self.can:
-            raise Unsupported(f"{can.name} is not declared")
 
 
 class _RemoteContent(Content):

@@ -15,6 +15,7 @@ from functools import partial, reduce
 from typing import Literal, TypeVar
 
 from backends import naming
+from backends.declaring import Declaring
 from backends.errors import (
     Damaged,
     NotFound,
@@ -52,7 +53,7 @@ _OF_ALL = (
 """What a mirror can if all its members can."""
 
 
-class Mirror(Storage):
+class Mirror(Declaring):
     """See ``backends.mirror``. It owns its members and its ledger: both are opened and closed with it.
 
     ``members``: by name, in the order in which they are asked. ``refill``: those that may be found
@@ -491,26 +492,6 @@ class Mirror(Storage):
     def _check(self, path: str) -> None:
         self.check()
         naming.segments(path, self.limits)
-
-    def _may(
-        self,
-        description: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        *,
-        create: bool = False,
-    ) -> None:
-        if headers is not None:
-            self._need(Can.HEADERS)
-        if create:
-            self._need(Can.CREATE)
-        if description is not None:
-            self._need(Can.DESCRIBE)
-            if len(description) > self.limits.max_description:
-                raise Unsupported(f"a description of {len(description)} bytes")
-
-    def _need(self, can: Can) -> None:
-        if can not in self.can:
-            raise Unsupported(f"{can.name} is not declared")
 
 
 def _can_begin_a_path(prefix: str) -> bool:
