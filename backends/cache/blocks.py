@@ -19,7 +19,7 @@ _SUM = 8
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 AT_ONCE = UNIT if _NOWAIT else 0
 """Blocks of so many bytes can be read at once, where the kernel tells that a read would wait."""
-_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would be waited for
 
 
 class Torn(Exception):

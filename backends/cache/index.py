@@ -6,9 +6,10 @@ A row is there before its file is, and until its file is gone. All changes are t
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _CHECKPOINT_PAGES = 200
 _WAL_BYTES = 1024 * 1024
 _SLOTS = 4096
 _VICTIMS = 512
+_NEVER = 2**63 - 1
 
 _SCHEMA = """
 CREATE TABLE blocks (
@@ -40,15 +42,21 @@ PRAGMA user_version = 1;
 """
 
 
+class Displaced(OSError):
+    """The file of an index is not in its place any more: somebody removed it, or made another."""
+
+
 class Index:
     """One connection; whoever uses it from several threads lets in one at a time."""
 
-    def __init__(self, file: Path) -> None:
-        """Open it; made if it is not there. Raises apsw.Error, OSError."""
-        # SQLite gives the log the permissions of the file.
-        os.close(_opened(file))
+    def __init__(self, file: Path, *, make: bool = True) -> None:
+        """Open it; made if it is not there, or Displaced. Raises apsw.Error, OSError."""
+        if make:
+            _make(file)
+        self._file = file
+        self._identity = _identity(file)
         self._turn = _opened(file.with_name("turn"))
-        self._connection = apsw.Connection(str(file))
+        self._connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             with self._having_the_turn():
                 self._prepare()
@@ -67,6 +75,9 @@ class Index:
             self._rows(f"PRAGMA {pragma}")
         if self._number("PRAGMA user_version") == 0:
             self._connection.execute(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT")
+        self._connection.execute(
+            "CREATE INDEX IF NOT EXISTS blocks_unfinished ON blocks (seen) WHERE NOT whole"
+        )
         self.total()
 
     def close(self) -> None:
@@ -75,9 +86,12 @@ class Index:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Nobody else changes anything meanwhile. Raises apsw.Error, TimeoutError."""
-        with self._having_the_turn(), self._begun():
-            yield
+        """Nobody else changes anything meanwhile. Raises apsw.Error, Displaced, TimeoutError."""
+        with self._having_the_turn():
+            if _identity(self._file) != self._identity:
+                raise Displaced(f"another index than the one in use is at {str(self._file)!r}")
+            with self._begun():
+                yield
 
     @contextmanager
     def _having_the_turn(self) -> Iterator[None]:
@@ -144,13 +158,22 @@ class Index:
             [(seen, often, name) for name, often in touched.items()],
         )
 
+    def oldest(self, needed: int) -> Sequence[bytes]:
+        """Blocks that nobody read for longest, whose room is enough; or as many of them as go at a time."""
+        chosen: list[bytes] = []
+        for name, size, _ in self._oldest():
+            if needed <= 0:
+                break
+            chosen.append(name)
+            needed -= size
+        return chosen
+
     def victims(self, needed: int, may_go: Callable[[bytes, int], bool]) -> Sequence[bytes] | None:
         """Blocks whose room is enough, those first that nobody read for longest. None if it would take one
         that may not go, by its name and how often it was read, or too many."""
         chosen: list[bytes] = []
         found = 0
-        oldest = "SELECT name, bytes, often FROM blocks WHERE whole ORDER BY seen LIMIT ?"
-        for name, size, often in self._rows(oldest, _VICTIMS):
+        for name, size, often in self._oldest():
             if found >= needed:
                 break
             if not may_go(name, often):
@@ -162,14 +185,21 @@ class Index:
             found += size
         return chosen if found >= needed else None
 
+    def _oldest(self) -> list[tuple[Any, ...]]:
+        return self._rows(
+            "SELECT name, bytes, often FROM blocks WHERE whole ORDER BY seen LIMIT ?", _VICTIMS
+        )
+
     def of_path(self, path: bytes) -> Sequence[tuple[bytes, bool]]:
         """All blocks of a path, and whether their files were finished."""
         rows = self._rows("SELECT name, whole FROM blocks WHERE path = ?", path)
         return [(name, bool(whole)) for name, whole in rows]
 
-    def unfinished(self) -> Sequence[bytes]:
-        """Blocks whose files somebody makes, or died over."""
-        return [name for (name,) in self._rows("SELECT name FROM blocks WHERE NOT whole")]
+    def unfinished(self, before: int | None = None) -> Sequence[bytes]:
+        """Blocks whose files somebody makes, or died over; those that were begun before a moment, if one
+        is given."""
+        query = "SELECT name FROM blocks WHERE NOT whole AND seen < ?"
+        return [name for (name,) in self._rows(query, _NEVER if before is None else before)]
 
     def drop(self, path: bytes, at: int) -> None:
         """Note that what was read of a path before the moment ``at`` is not to be kept."""
@@ -195,6 +225,24 @@ class Index:
 
     def _rows(self, query: str, *given: bytes | int) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, given).fetchall()
+
+
+def _make(file: Path) -> None:
+    """With the permissions that SQLite then gives its log. One that is there is not opened: closing it
+    would let go of all locks that connections of this process have on it."""
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    """Tells a file from all others that are there. Displaced if there is none, or a link."""
+    try:
+        found = file.lstat()
+    except FileNotFoundError:
+        raise Displaced(f"no index is at {str(file)!r}") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise Displaced(f"no index is at {str(file)!r}, but something else")
+    return found.st_dev, found.st_ino
 
 
 def _opened(file: Path) -> int:

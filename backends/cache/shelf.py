@@ -1,6 +1,7 @@
 """A directory of blocks that never takes more than it may. Everything here blocks but
 ``find_at_once``; from any thread."""
 
+import errno
 import fcntl
 import os
 import threading
@@ -15,7 +16,7 @@ import apsw
 
 from backends.cache import blocks, sweeping
 from backends.cache.events import Count
-from backends.cache.index import Index
+from backends.cache.index import Displaced, Index
 from backends.cache.naming import Block
 from backends.cache.sizes import OVERHEAD, ROW
 
@@ -23,6 +24,8 @@ _ABANDONED_S = 60.0
 _PAUSE_S = 10.0
 _UNDROPPED = 10_000
 _ALLOCATED = 4096
+_BROKEN = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN})
+"""What a file system says of a file whose bytes are lost."""
 
 
 class Kept(Enum):
@@ -74,6 +77,9 @@ class Shelf:
         """The index while nobody else may join, and files that it does not know may be there."""
         self._spoilt = False
         self._held: int | None = None
+        self._is_ours = False
+        """Whether nobody else can have put blocks into the directory."""
+        self._fits = False
         self._closed = False
         self._again = 0.0
         self._ails = False
@@ -81,8 +87,8 @@ class Shelf:
         self._out_of_use = False
 
     def open(self) -> None:
-        """Make ready to keep blocks, but for a walk through the directory if one is due. What fails is
-        complained of, and tried again later."""
+        """Make ready to keep blocks, but for a walk through the directory or for room, if that is due. What
+        fails is complained of, and tried again later."""
         self._closed = False
         self._again = 0.0
         with self._joining, self._failing():
@@ -93,7 +99,7 @@ class Shelf:
         meanwhile is told that they cannot."""
         if self._closed or time.monotonic() < self._again:
             return False
-        if self._index is not None:
+        if self._index is not None and self._fits:
             return True
         if not self._joining.acquire(blocking=False):
             return False
@@ -102,9 +108,10 @@ class Shelf:
                 self._join()
                 if self._alone is not None:
                     self._sweep(self._alone)
+                self._shrink()
         finally:
             self._joining.release()
-        return self._index is not None
+        return self._index is not None and self._fits
 
     def close(self) -> None:
         self._closed = True
@@ -114,24 +121,27 @@ class Shelf:
     def find(self, block: Block, first: int, end: int) -> tuple[bytes, int] | None:
         """Bytes ``first`` to ``end`` of a block, and when its object was changed last. None if it is not
         there, or is damaged: then it is removed."""
-        if self._out_of_use or block.path in self._undropped:
+        if not self._may_serve(block):
             return None
         path = self._file(block.name)
         try:
             return blocks.read(path, block, first, end)
         except FileNotFoundError:
             return None
-        except OSError:
-            self._count("failed", 1)
+        except OSError as error:
+            if error.errno not in _BROKEN:
+                self._count("failed", 1)
+                return None
         except blocks.Torn:
-            self._count("damaged", 1)
-            with suppress(OSError):
-                path.unlink()
+            pass
+        self._count("damaged", 1)
+        with suppress(OSError):
+            path.unlink()
         return None
 
     def find_at_once(self, block: Block) -> bytes | None:
         """All bytes of a small block, without waiting for the disk. None if that cannot be: ``find`` tells."""
-        if self._out_of_use or block.path in self._undropped:
+        if not self._may_serve(block):
             return None
         try:
             return blocks.read_at_once(self._file(block.name), block)
@@ -140,7 +150,13 @@ class Shelf:
 
     def holds(self, block: Block) -> bool:
         """Whether there is a file of it; nothing is proven."""
-        return self._file(block.name).exists()
+        try:
+            return self._file(block.name).exists()
+        except OSError:
+            return False
+
+    def _may_serve(self, block: Block) -> bool:
+        return self._is_ours and not self._out_of_use and block.path not in self._undropped
 
     def keep(self, arrived: Arrived, touched: Mapping[bytes, int]) -> Kept:
         """Keep a block, if there is or can be made room for it; and note which were read meanwhile."""
@@ -148,6 +164,8 @@ class Shelf:
         with self._failing():
             if self.get_ready() and arrived.block.path not in self._undropped:
                 kept = self._written(arrived) if self._reserved(arrived, touched) else Kept.REFUSED
+            if kept is Kept.KEPT:
+                self._ails = False
         return kept
 
     def touch(self, touched: Mapping[bytes, int]) -> None:
@@ -191,16 +209,19 @@ class Shelf:
                 return False
             state = index.state(block.name)
             if state is None:
-                size = _allocated(block)
-                needed = index.total() + size - self._budget
-                if needed > 0 and not self._made_room(index, needed, arrived.often):
+                if not self._made_room(index, _allocated(block), arrived.often):
                     return False
-            elif (state and self._file(block.name).exists()) or not self._abandoned(block):
+            elif (state and self._file(block.name).exists()) or not self._abandoned(block.name):
                 return False
             index.reserve(block, _allocated(block), _now(), arrived.often)
         return True
 
-    def _made_room(self, index: Index, needed: int, often: int) -> bool:
+    def _made_room(self, index: Index, size: int, often: int) -> bool:
+        if index.total() + size > self._budget:
+            self._free_abandoned(index)
+        needed = index.total() + size - self._budget
+        if needed <= 0:
+            return True
         victims = index.victims(needed, lambda name, before: max(before, self._often(name)) < often)
         if victims is None:
             return False
@@ -208,9 +229,26 @@ class Shelf:
         self._count("evicted", len(victims))
         return True
 
-    def _abandoned(self, block: Block) -> bool:
+    def _free_abandoned(self, index: Index) -> None:
+        """Who was making these files was killed, while others have the directory."""
+        for name in index.unfinished(_now() - int(_ABANDONED_S * 1e9)):
+            if self._abandoned(name):
+                self._remove(index, [name])
+
+    def _shrink(self) -> None:
+        """Make what is there, perhaps by a larger cache, fit."""
+        while self._index is not None and not self._fits and not self._closed:
+            with self._changing() as index:
+                excess = index.total() - self._budget
+                oldest = index.oldest(excess) if excess > 0 else []
+                self._remove(index, oldest)
+            if oldest:
+                self._count("evicted", len(oldest))
+            self._fits = not oldest
+
+    def _abandoned(self, name: bytes) -> bool:
         """Whether nobody is making the file; what somebody left is removed."""
-        made = self._made(block.name)
+        made = self._made(name)
         try:
             if time.time() - made.stat().st_mtime < _ABANDONED_S:
                 return False
@@ -227,11 +265,18 @@ class Shelf:
         except FileExistsError:
             return Kept.REFUSED
         except OSError:
-            with suppress(OSError):
-                made.unlink()
+            self._unmake(made)
             with self._changing() as index:
                 self._remove(index, [block.name])
             raise
+        try:
+            return self._finished(arrived, path, made)
+        except (OSError, apsw.Error):
+            self._unmake(made)  # another index, which does not know of it, may be there by now
+            raise
+
+    def _finished(self, arrived: Arrived, path: Path, made: Path) -> Kept:
+        block = arrived.block
         with self._changing() as index:
             if index.state(block.name) is None or index.dropped(block.path) >= arrived.begun:
                 made.unlink(missing_ok=True)
@@ -244,6 +289,10 @@ class Shelf:
                 return Kept.REFUSED
             index.finish(block.name)
         return Kept.KEPT
+
+    def _unmake(self, made: Path) -> None:
+        with suppress(OSError):
+            made.unlink()
 
     def _remove(self, index: Index, names: Sequence[bytes]) -> None:
         for name in names:
@@ -268,6 +317,8 @@ class Shelf:
             self._again = time.monotonic() + _PAUSE_S
             if isinstance(error, apsw.CorruptError | apsw.NotADBError):
                 self._spoilt = True
+            if isinstance(error, apsw.CorruptError | apsw.NotADBError | Displaced):
+                self._is_ours = False  # until it is looked at again
                 with self._lock:
                     self._leave()
             if not self._ails and not self._closed:
@@ -280,7 +331,9 @@ class Shelf:
         if self._index is not None or self._alone is not None:
             return
         if self._held is None:
+            self._is_ours = False
             self._held = sweeping.lock_of(self._directory)
+            self._is_ours = True
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -305,7 +358,7 @@ class Shelf:
         except BlockingIOError:  # somebody is alone there, and sweeps
             self._again = time.monotonic() + 1
             return
-        self._joined(Index(self._directory / sweeping.INDEX))
+        self._joined(Index(self._directory / sweeping.INDEX, make=False))
 
     def _sweep(self, index: Index) -> None:
         if sweeping.swept(self._directory, index, lambda: self._closed):
@@ -314,7 +367,10 @@ class Shelf:
     def _joined(self, index: Index) -> None:
         assert self._held is not None
         fcntl.flock(self._held, fcntl.LOCK_SH)
-        self._alone, self._index, self._ails = None, index, False
+        self._fits = False
+        self._alone, self._index = None, index
+        with index.transaction():
+            self._fits = index.total() <= self._budget
 
     def _leave(self) -> None:
         for index in (self._index, self._alone):

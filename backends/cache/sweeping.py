@@ -8,13 +8,14 @@ from pathlib import Path
 
 import apsw
 
-from backends.cache.index import Index
+from backends.cache.index import Displaced, Index
 
 INDEX = "index.db"
 LOCK = "lock"
 _FOLDERS = tuple(f"{first:02x}" for first in range(256))
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MADE = ".new"
+_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def file_of(directory: Path, name: bytes) -> Path:
@@ -33,13 +34,23 @@ def lock_of(directory: Path) -> int:
     is not ours alone."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = directory / LOCK
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise NotADirectoryError(errno.ENOTDIR, "it is no directory of our own", str(directory))
+    found = _own(directory)
     if not lock.exists() and any(directory.iterdir()):
         raise FileExistsError(errno.EEXIST, "other things are in it", str(directory))
     directory.chmod(0o700)
+    if found.st_mode & _WRITABLE and any(directory.iterdir()):  # nobody can put more there by now
+        directory.chmod(stat.S_IMODE(found.st_mode))
+        raise PermissionError(
+            errno.EPERM, "others may write there: empty it, or take that from them", str(directory)
+        )
     return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _own(directory: Path) -> os.stat_result:
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise NotADirectoryError(errno.ENOTDIR, "it is no directory of our own", str(directory))
+    return found
 
 
 def opened_alone(directory: Path, *, anew: bool) -> tuple[Index, bool]:
@@ -54,7 +65,7 @@ def opened_alone(directory: Path, *, anew: bool) -> tuple[Index, bool]:
         _remove_index(directory)
     try:
         index = Index(directory / INDEX)
-    except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
+    except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, Displaced):
         _remove_index(directory)
         index = Index(directory / INDEX)
     try:
@@ -88,6 +99,7 @@ def _made_folders(directory: Path) -> bool:
     there = sum((directory / folder).is_dir() for folder in _FOLDERS)
     for folder in _FOLDERS:
         (directory / folder).mkdir(mode=0o700, exist_ok=True)
+        _own(directory / folder)
     return not there
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backends.cache import sweeping
+from backends.cache.index import Index
 from backends.cache.naming import Block, Key, hash_of
 from backends.cache.shelf import Arrived, Kept, Shelf
 from backends.cache.sizes import OVERHEAD
@@ -86,3 +88,12 @@ def taken(directory: Path) -> int:
 def files(directory: Path) -> set[str]:
     """Names of the files of blocks."""
     return {file.name for file in directory.glob("??/*")}
+
+
+def total_of(bench: Bench) -> int:
+    """What its index accounts for."""
+    index = Index(bench.directory / sweeping.INDEX)
+    try:
+        return index.total()
+    finally:
+        index.close()

@@ -3,10 +3,8 @@
 import errno
 import os
 import random
-import stat
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -17,15 +15,16 @@ from backends.cache.frequencies import Frequencies
 from backends.cache.index import Index
 from backends.cache.shelf import Kept
 from backends.cache.sizes import BLOCK, OVERHEAD
-from tests.backends.cache.shelves import ROOM, Bench, arrived, data_of, files, key_of, taken
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(directory=tmp_path / "cache")
-    bench.open()
-    yield bench
-    bench.shelf.close()
+from tests.backends.cache.shelves import (
+    ROOM,
+    Bench,
+    arrived,
+    data_of,
+    files,
+    key_of,
+    taken,
+    total_of,
+)
 
 
 def filled(bench: Bench, often: int = 1) -> int:
@@ -47,15 +46,6 @@ def test_what_is_kept_is_found(tmp_path: Path) -> None:
     assert bench.shelf.find(key.block(2), 50, 70) == (data_of(key.block(2))[50:70], 5)
     assert not bench.complaints
     bench.shelf.close()
-
-
-def test_nobody_else_can_look(bench: Bench) -> None:
-    bench.keep(key_of(1).block(0))
-    assert stat.S_IMODE(bench.directory.stat().st_mode) == 0o700
-    for file in bench.directory.rglob("*"):
-        mode = 0o700 if file.is_dir() else 0o600
-        assert stat.S_IMODE(file.stat().st_mode) == mode, file
-        assert "b" not in file.relative_to(bench.directory).parts
 
 
 def test_it_is_full_one_day(bench: Bench) -> None:
@@ -177,14 +167,6 @@ def test_what_is_dropped_while_its_file_is_made_is_not_kept(
     assert total_of(bench) == 0
 
 
-def total_of(bench: Bench) -> int:
-    index = Index(bench.directory / sweeping.INDEX)
-    try:
-        return index.total()
-    finally:
-        index.close()
-
-
 def test_a_full_disk_keeps_nothing_and_leaves_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,25 +259,6 @@ def test_a_smaller_cache_makes_room_as_things_come(bench: Bench) -> None:
     smaller.shelf.close()
 
 
-@pytest.mark.parametrize("damage", [b"", b"no database at all" * 300, None])
-def test_without_its_index_a_cache_begins_anew(bench: Bench, damage: bytes | None) -> None:
-    for thing in range(20):
-        bench.keep(key_of(thing).block(0))
-    bench.shelf.close()
-    index = bench.directory / sweeping.INDEX
-    if damage is None:
-        index.unlink()
-    else:
-        index.write_bytes(damage)
-    again = Bench(directory=bench.directory)
-    again.open()
-    assert files(again.directory) == set()
-    assert again.keep(key_of(1).block(0)) is Kept.KEPT
-    assert again.has(key_of(1).block(0))
-    assert not again.complaints
-    again.shelf.close()
-
-
 def test_an_index_that_turns_out_to_be_damaged_is_made_anew(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,53 +273,6 @@ def test_an_index_that_turns_out_to_be_damaged_is_made_anew(
     monkeypatch.setattr(bench.shelf, "_again", 0.0)
     assert bench.keep(key_of(2).block(0)) is Kept.KEPT
     assert files(bench.directory) == {key_of(2).block(0).name.hex()}
-
-
-def test_what_a_start_of_the_system_may_have_lost_is_looked_for(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for thing in range(20):
-        bench.keep(key_of(thing).block(0))
-    lost, stray = key_of(3).block(0), key_of(4).block(0).name.hex()
-    index = bench.shelf._index
-    assert index is not None
-    with index.transaction():
-        index.free(lost.name)
-    (bench.directory / stray[:2] / "not ours").write_bytes(b"x")
-    bench.shelf.close()
-    again = Bench(directory=bench.directory)
-    again.open()
-    assert again.has(lost)  # the same start: nothing is walked through
-    again.shelf.close()
-    monkeypatch.setattr(sweeping, "_boot", lambda: "another")
-    later = Bench(directory=bench.directory)
-    later.open()
-    assert files(later.directory) == {
-        key_of(thing).block(0).name.hex() for thing in range(20) if thing != 3
-    }
-    assert not later.complaints
-    later.shelf.close()
-
-
-def test_nobody_waits_for_a_walk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.keep(key_of(1).block(0))
-    bench.shelf.close()
-    monkeypatch.setattr(sweeping, "_boot", lambda: "another")
-    again = Bench(directory=bench.directory)
-    again.shelf.open()  # and the walk is still to come
-    assert again.has(key_of(1).block(0))
-    beside = Bench(directory=bench.directory)
-    beside.open()
-    assert beside.has(key_of(1).block(0))
-    assert beside.keep(key_of(2).block(0)) is Kept.FAILED
-    again.shelf.drop(key_of(1).path)
-    assert not again.has(key_of(1).block(0))
-    assert again.keep(key_of(2).block(0)) is Kept.KEPT
-    monkeypatch.setattr(beside.shelf, "_again", 0.0)
-    assert beside.keep(key_of(3).block(0)) is Kept.KEPT
-    assert not again.complaints + beside.complaints
-    again.shelf.close()
-    beside.shelf.close()
 
 
 def test_what_a_dead_process_was_making_is_removed(bench: Bench) -> None:
@@ -395,22 +311,90 @@ def test_nobody_even_looks_while_one_changes_the_index(
     other.close()
 
 
-def test_a_directory_of_others_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "letters").write_text("dear")
-    tmp_path.chmod(0o755)
-    bench = Bench(directory=tmp_path)
-    bench.open()
-    assert bench.keep(key_of(1).block(0)) is Kept.FAILED
-    assert "other things are in it" in bench.complaints[0]
-    assert [file.name for file in tmp_path.iterdir()] == ["letters"]
-    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
-    link = tmp_path / "link"
-    link.symlink_to(tmp_path)
-    beyond = Bench(directory=link)
-    beyond.open()
-    assert beyond.complaints
+def test_a_block_that_the_disk_cannot_read_is_fetched_and_kept_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = key_of(1).block(0)
+    bench.keep(block)
+
+    def broken(*_: object) -> bytes:
+        raise OSError(errno.EIO, "input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", broken)
+        assert not bench.has(block)
+    assert bench.counts == {"damaged": 1}
+    assert bench.keep(block) is Kept.KEPT
+    assert bench.has(block)
+
+
+def test_what_cannot_be_looked_for_is_not_there(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = key_of(1).block(0)
+    bench.keep(block)
+    assert bench.shelf.holds(block)
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "permission denied")
+
+    monkeypatch.setattr(os, "stat", denied)
+    assert not bench.shelf.holds(block)
+
+
+def test_each_time_that_it_begins_to_fail_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    for thing in range(0, 6, 3):
+        for failing in range(2):
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "write", full)
+                monkeypatch.setattr(bench.shelf, "_again", 0.0)
+                assert bench.keep(key_of(thing + failing).block(0)) is Kept.FAILED
+        monkeypatch.setattr(bench.shelf, "_again", 0.0)
+        assert bench.keep(key_of(thing + 2).block(0)) is Kept.KEPT
+    assert len(bench.complaints) == 2
+
+
+def test_what_a_larger_cache_left_goes_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much that is, and whoever asked for it."""
+    monkeypatch.setattr("backends.cache.index._VICTIMS", 10)
+    count = filled(bench, often=15)
     bench.shelf.close()
-    beyond.shelf.close()
+    smaller = Bench(directory=bench.directory, size=OVERHEAD + (ROOM - OVERHEAD) // 4)
+    smaller.open()
+    assert taken(smaller.directory) <= smaller.size
+    there = [thing for thing in range(count) if smaller.has(key_of(thing).block(0))]
+    assert there == [*range(count - len(there), count)]
+    assert count // 5 < len(there) <= count // 4
+    assert smaller.counts["evicted"] == count - len(there)
+    assert smaller.keep(key_of(9000).block(0), often=15) is Kept.REFUSED
+    smaller.shelf.close()
+
+
+def test_room_of_who_was_killed_is_used_while_others_go_on(bench: Bench) -> None:
+    index = bench.shelf._index
+    assert index is not None
+    room = (ROOM - OVERHEAD) // 2
+    long_ago = time.time_ns() - 100 * 10**9
+    left, living = key_of(5000, room).block(0), key_of(5001).block(0)
+    with index.transaction():
+        index.reserve(left, room, long_ago, 15)
+        index.reserve(living, 8704, long_ago, 15)
+    made = sweeping.made_of(bench.directory, left.name)
+    made.write_bytes(b"half of it")
+    os.utime(made, (time.time() - 100, time.time() - 100))
+    sweeping.made_of(bench.directory, living.name).write_bytes(b"it is being written")
+    count = filled(bench)
+    assert count > (ROOM - OVERHEAD) // 9000 - 2
+    assert not made.exists()
+    assert index.state(left.name) is None
+    assert index.state(living.name) is False
 
 
 def test_a_scan_does_not_push_out_what_is_read_often(tmp_path: Path) -> None:
