@@ -70,7 +70,7 @@ def _mirror(
 ) -> Storage:
     catalog = catalog or catalog_of(settings, purpose="mirror")
     from backends.mirror.storage import Mirror  # noqa: PLC0415 - most servers have none
-    from gateway.catalog.sqlite.mirror_ledger import SqliteMirrorLedger  # noqa: PLC0415
+    from gateway.catalog.sqlite.mirrors import SqliteMirrorLedger  # noqa: PLC0415
 
     how = settings.mirrors[name]
     ledger = SqliteMirrorLedger(

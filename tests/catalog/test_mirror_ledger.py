@@ -11,7 +11,7 @@ import pytest
 from backends.errors import Exists, NameRefused, Unavailable
 from backends.interface import Fingerprint
 from backends.mirror.ledger import State
-from gateway.catalog.sqlite.mirror_ledger import SqliteMirrorLedger
+from gateway.catalog.sqlite.mirrors import SqliteMirrorLedger
 from tests.backends.mirror.members import Time
 
 OF = Fingerprint(size=4, stamp="tag")

@@ -12,7 +12,7 @@ from backends.local.storage import LocalStorage
 from backends.mirror.meeting import MARK
 from backends.s3.settings import read_settings
 from backends.s3.storage import S3Storage
-from gateway.catalog.sqlite.mirror_ledger import SqliteMirrorLedger
+from gateway.catalog.sqlite.mirrors import SqliteMirrorLedger
 from gateway.service.certainty import MARK as IDENTITY
 from tests.backends.making import bytes_at, paths
 from tests.backends.s3.moto_server import moto_settings

@@ -14,7 +14,8 @@ transaction, ``encoding`` rows to records,
 statements, ``findings`` what verification found, ``copying`` the whole file, ``opening`` what is
 refused, ``catalog`` the interface, ``pages`` the checksums of the file, ``wal`` those of its
 write-ahead log, ``guard`` comparing them at each read, ``writing_back`` before they are copied,
-``checking`` reading all, ``failures`` SQLite's errors as ours.
+``checking`` reading all, ``failures`` SQLite's errors as ours. ``mirrors`` is a folder of its own: the
+ledgers of mirrors, which are no part of the catalog.
 """
 
 from gateway.catalog.sqlite import pages

@@ -12,7 +12,7 @@ from backends.layers.retrying import Patience, Retrying
 from backends.mirror.breaker import Breaker
 from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
-from gateway.catalog.sqlite.mirror_ledger import SqliteMirrorLedger
+from gateway.catalog.sqlite.mirrors import SqliteMirrorLedger
 
 _T = TypeVar("_T")
 _CHANGES = {"write", "delete", "copy", "complete_parts"}

@@ -16,7 +16,7 @@ from backends.mirror.meeting import MARK
 from backends.mirror.repairing import DOUBT_S, Repaired
 from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
-from gateway.catalog.sqlite.mirror_ledger import SqliteMirrorLedger
+from gateway.catalog.sqlite.mirrors import SqliteMirrorLedger
 from tests.backends.making import body, bytes_at, paths
 from tests.backends.mirror.members import Faulty, Time
 
