@@ -5,14 +5,13 @@ import contextlib
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
-    Awaitable,
     Callable,
     Mapping,
     Sequence,
 )
 from contextlib import aclosing
-from functools import partial, reduce
-from typing import Literal, TypeVar
+from functools import reduce
+from typing import Literal
 
 from backends import naming
 from backends.declaring import Declaring
@@ -23,23 +22,22 @@ from backends.errors import (
     Unavailable,
     Unsupported,
 )
-from backends.interface import RESERVED, Can, Content, Fingerprint, Limits, Storage, Stored
+from backends.interface import Can, Content, Fingerprint, Limits, Storage, Stored
 from backends.mirror.body import Body, BodyFailed
 from backends.mirror.breaker import Breaker
 from backends.mirror.crew import Crew
 from backends.mirror.finding import Finding
-from backends.mirror.ledger import Entry, Ledger, State
-from backends.mirror.marking import MARK_BYTES, generation_of
+from backends.mirror.ledger import Entry, Ledger
+from backends.mirror.listing import Listing
+from backends.mirror.marking import MARK_BYTES
 from backends.mirror.meeting import Meeting
 from backends.mirror.member import Member
 from backends.mirror.putting import Putting
 from backends.mirror.reading import MirrorContent, holders, told
 from backends.mirror.repairing import Repairs
 from backends.mirror.turns import Turns
+from backends.mirror.uploads import Uploads
 
-_T = TypeVar("_T")
-
-_PAGE = 500
 _OF_ALL = (
     Can.HEADERS
     | Can.UNSIZED
@@ -78,6 +76,8 @@ class Mirror(Declaring):
         self._finding = Finding(self._crew)
         self.repairs = Repairs(self, self._crew, self._turns)
         self._putting = Putting(self._crew, self.repairs, all=quorum == "all")
+        self._uploads = Uploads(self, self._crew, self._finding, self._putting, self._turns)
+        self._listing = Listing(self, self._crew, self._finding)
         self._is_open = False
         self._meeting = Meeting(self._in_order, ledger, copies=copies, refill=refill)
         for member in self._in_order:
@@ -230,64 +230,10 @@ class Mirror(Declaring):
         self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
     ) -> AsyncGenerator[Stored, None]:
         self.check()
-        if not _can_begin_a_path(prefix):
-            return
-        known = self._known(prefix, after)
-        others = self._listed(prefix, after, pass_over_closed=pass_over_closed)
-        async with aclosing(known), aclosing(others):
-            entry, other = await anext(known, None), await anext(others, None)
-            while entry is not None or other is not None:
-                if entry is not None and (other is None or entry.path <= other.path):
-                    is_there = other is not None and other.path == entry.path
-                    stored = told(entry)
-                    if other is not None and is_there:
-                        stored = await self._compared(entry, other) or stored
-                        other = await anext(others, None)
-                    yield stored
-                    entry = await anext(known, None)
-                elif other is not None:
-                    found = await self._finding.of_others(other.path)
-                    if found is not None and found.live:
-                        yield told(found)
-                    other = await anext(others, None)
-
-    async def _known(self, prefix: str, after: str) -> AsyncGenerator[Entry, None]:
-        while page := await self.ledger.entries(prefix, after=after, limit=_PAGE):
-            for entry in page:
-                yield entry
-            after = page[-1].path
-
-    async def _listed(
-        self, prefix: str, after: str, *, pass_over_closed: bool
-    ) -> AsyncGenerator[Stored, None]:
-        """Of the first member, as far as it can be asked."""
-        first = self._in_order[0]
-        if prefix.startswith(f"{RESERVED}/") or not first.admits() or not first.is_open:
-            return
-        listed = first.storage.list(prefix, after=after, pass_over_closed=pass_over_closed)
+        listed = self._listing.under(prefix, after=after, pass_over_closed=pass_over_closed)
         async with aclosing(listed):
-            try:
-                async for stored in listed:
-                    yield stored
-            except Unavailable as error:
-                first.failed(error)
-                return
-        first.succeeded()
-
-    async def _compared(self, entry: Entry, other: Stored) -> Stored | None:
-        """What is under a path that the first member lists with other bytes than it is known for."""
-        copy = entry.copies.get(self._in_order[0].name)
-        if copy is None or copy.state is not State.CURRENT or copy.token is not None:
-            return None
-        if copy.fingerprint == other.fingerprint:
-            return None
-        try:
-            stored = await self.stat(entry.path)
-        except StorageError:
-            return None
-        return Stored(
-            path=stored.path, fingerprint=stored.fingerprint, modified_ns=stored.modified_ns
-        )
+            async for stored in listed:
+                yield stored
 
     # Writing.
 
@@ -370,7 +316,7 @@ class Mirror(Declaring):
         async with self._turns.of(path):
             await self._putting.remove(path)
 
-    # Parts, all on the member that was chosen when they were begun.
+    # Parts.
 
     async def begin_parts(
         self,
@@ -382,31 +328,14 @@ class Mirror(Declaring):
         self._need(Can.PARTS)
         self._check(path)
         self._may(description, headers)
-        self._putting.refuse_fewer_than_all()
-        error: StorageError = Unavailable("no member can be asked")
-        for member in self._in_order:
-            if not member.admits():
-                continue
-            generation = await self.ledger.number()
-            kept = self._crew.marked(generation, description)
-            begin = partial(member.storage.begin_parts, path, description=kept, headers=headers)
-            try:
-                upload = await member.ask(begin)
-            except StorageError as failure:
-                if not failure.retryable:
-                    raise
-                error = failure
-            else:
-                return f"{member.name}/{generation}/{upload}"
-        raise error
+        return await self._uploads.begin(path, description=description, headers=headers)
 
     async def write_part(
         self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
     ) -> str:
-        member, _, id = self._upload(path, upload)
-        return await self._of_upload(
-            member, lambda: member.storage.write_part(path, id, number, body, size=size)
-        )
+        self._need(Can.PARTS)
+        self._check(path)
+        return await self._uploads.write(path, upload, number, body, size=size)
 
     async def copy_part(
         self,
@@ -421,82 +350,26 @@ class Mirror(Declaring):
     ) -> str:
         self._need(Can.COPY_PARTS)
         self._check(source)
-        member, _, id = self._upload(path, upload)
-        entry = await self._finding.entry(source, only_if=only_if)
-        copy = entry.copies.get(member.name)
-        if copy is not None and copy.state is State.CURRENT and copy.fingerprint is not None:
-            of = copy.fingerprint
-            return await self._of_upload(
-                member,
-                lambda: member.storage.copy_part(
-                    path, id, number, source, first=first, last=last, only_if=of
-                ),
-            )
-        content = await self.read(source, first=first, last=last, only_if=only_if)
-        async with aclosing(content):
-            return await self._of_upload(
-                member,
-                lambda: member.storage.write_part(
-                    path, id, number, content.chunks(), size=content.length
-                ),
-            )
+        self._check(path)
+        return await self._uploads.copy(
+            path, upload, number, source, first=first, last=last, only_if=only_if
+        )
 
     async def complete_parts(
         self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
     ) -> Stored:
-        member, generation, id = self._upload(path, upload)
+        self._need(Can.PARTS)
+        self._check(path)
         self._may(create=create)
-
-        async def act(_: Member, __: int, *, creates: bool) -> Stored:
-            try:
-                return await member.storage.complete_parts(path, id, parts, create=creates)
-            except NotFound:
-                # Completed already, if that is what is there: the answer was lost.
-                stored = await member.storage.stat(path)
-                if generation_of(stored.description) != generation:
-                    raise
-                return stored
-
-        async with self._turns.of(path):
-            entry = await self.ledger.find(path)
-            if entry is not None and entry.live and entry.generation == generation:
-                return told(entry)
-            return await self._putting.put(
-                path, act, members=[member], create=create, generation=generation
-            )
+        return await self._uploads.complete(path, upload, parts, create=create)
 
     async def abort_parts(self, path: str, upload: str) -> None:
         self._need(Can.PARTS)
-        try:
-            member, _, id = self._upload(path, upload)
-        except NotFound:
-            return
-        await self._of_upload(member, lambda: member.storage.abort_parts(path, id))
-
-    def _upload(self, path: str, upload: str) -> tuple[Member, int, str]:
-        self._need(Can.PARTS)
         self._check(path)
-        name, _, rest = upload.partition("/")
-        generation, _, id = rest.partition("/")
-        if name not in self.members or not generation.isdecimal():
-            raise NotFound(f"no such upload of {path!r}")
-        return self.members[name], int(generation), id
-
-    async def _of_upload(self, member: Member, act: Callable[[], Awaitable[_T]]) -> _T:
-        if not member.admits():
-            raise Unavailable(f"{member.name!r}, which has the parts, rests: {member.cause}")
-        return await member.ask(act)
+        await self._uploads.abort(path, upload)
 
     # What the verbs have in common.
 
     def _check(self, path: str) -> None:
         self.check()
         naming.segments(path, self.limits)
-
-
-def _can_begin_a_path(prefix: str) -> bool:
-    try:
-        prefix.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
