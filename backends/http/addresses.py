@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_UNICAST = IPv6Network("2000::/3")
+"""All that IANA gives out to the open Internet: https://www.iana.org/assignments/ipv6-address-space.
+Elsewhere are addresses of sites, translators and mappings that lead back into a network of one's own."""
 
 
 def allows_private(settings: Mapping[str, object]) -> bool:
@@ -29,8 +32,10 @@ def is_public(address: str) -> bool:
     embedded = _embedded(parsed) if isinstance(parsed, IPv6Address) else None
     if embedded is not None and not _is_global(embedded):
         return False
-    if isinstance(parsed, IPv6Address) and (parsed in _NAT64 or parsed.ipv4_mapped is not None):
-        return True  # what it embeds was asked
+    if isinstance(parsed, IPv6Address):
+        if parsed in _NAT64 or parsed.ipv4_mapped is not None:
+            return True  # what it embeds was asked
+        return parsed in _UNICAST and _is_global(parsed)
     return _is_global(parsed)
 
 

@@ -79,6 +79,7 @@ def test_a_password_in_an_endpoint_is_refused_and_not_told(endpoint: str) -> Non
         *("::1", "::", "fe80::1%eth0", "fe80::1", "fc00::1", "fd12::9", "ff02::1"),
         *("::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::"),
         *("2002:a9fe:a9fe::1", "2001:0:4136:e378:8000:63bf:80ff:fffe"),
+        *("64:ff9b:1::7f00:1", "::127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1", "5f00::1"),
     ],
 )
 def test_private_addresses_in_any_form(address: str) -> None:
