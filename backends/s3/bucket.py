@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from backends.errors import StorageError, Unavailable
 from backends.http.client import ASKED_FROM, Answer, Client
 from backends.http.dates import date_of
-from backends.s3.documents import Said, read_error
+from backends.s3.documents import REGION, Said, read_error
 from backends.s3.refusals import SKEWED, refusal
 from backends.s3.settings import S3Settings
 from sigv4.canonical import Signable, quoted_path
@@ -154,7 +154,7 @@ class Bucket:
         """Whether the refusal tells why, so that the next request is signed better."""
         region = said.region or answer.headers.get("x-amz-bucket-region", "")
         if self._settings.region is None and region not in {"", self._region}:
-            if not region.replace("-", "").isalnum() or len(region) > 64:
+            if not REGION.fullmatch(region):
                 return False
             self._region = region
             return True

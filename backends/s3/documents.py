@@ -9,13 +9,15 @@ from urllib.parse import unquote_plus
 from lxml import etree
 
 from backends.errors import Unavailable
+from backends.http.dates import LATEST
 
 MAX_PAGE = 8 * 1024 * 1024
 """Bytes of a page of a listing: 1,000 keys of 1,024 bytes, each byte as ``%XX``, and as much again."""
 MAX_DOCUMENT = 1024 * 1024
 
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}", re.ASCII)
-_REGION = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+REGION = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+"""What may be told as a region, to sign for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ def read_error(body: bytes) -> Said:
     code, region = _text(root, "Code"), _text(root, "Region")
     return Said(
         code=code if _CODE.fullmatch(code) else "",
-        region=region if _REGION.fullmatch(region) else "",
+        region=region if REGION.fullmatch(region) else "",
     )
 
 
@@ -168,6 +170,8 @@ def _time_ns(text: str) -> int:
         raise Unavailable("the listing holds something without a time") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
+    if moment > LATEST:
+        raise Unavailable("the listing holds something of a time that cannot be")
     # To the second, as a HEAD tells it.
     return int(moment.timestamp()) * 1_000_000_000
 

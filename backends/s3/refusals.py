@@ -15,7 +15,7 @@ from backends.errors import (
     Unsupported,
 )
 from backends.http.failures import redirected, throttled
-from backends.s3.documents import Said
+from backends.s3.documents import REGION, Said
 
 SKEWED = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 
@@ -143,7 +143,7 @@ def taken(where: str) -> Exists:
 
 def _elsewhere(where: str, status: int, headers: Mapping[str, str]) -> StorageError:
     region = headers.get("x-amz-bucket-region", "")
-    if region.replace("-", "").isalnum() and len(region) <= 64:
+    if REGION.fullmatch(region):
         return Unavailable(
             f"{where}: the bucket is in region {region}: correct region and endpoint"
         )

@@ -14,6 +14,15 @@ from backends.http.failures import LONGEST_PAUSE_S, pause_s
 from backends.http.origin import origin_of
 from backends.http.ranges import range_header, span_of
 
+IMPOSSIBLE = (
+    "Thu, 26 Nov 99999999999999999999 10:00:00 GMT",
+    "Thu, 99999999999999999999 Nov 2026 10:00:00 GMT",
+    "Thu, 26 Nov 2026 10:00:99999999999999999999 GMT",
+    "Thu, 26 Nov 2026 10:00:00 +99999999999999",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+)
+"""Dates that a server may tell, and no calendar holds; the last one no count of nanoseconds does."""
+
 
 @pytest.mark.parametrize(
     ("endpoint", "origin", "authority"),
@@ -107,6 +116,7 @@ def test_public_addresses(address: str) -> None:
         ("-7", 1.0),
         ("\u0667", 1.0),
         ("", 1.0),
+        *((date, 1.0) for date in IMPOSSIBLE),
     ],
 )
 def test_how_long_to_pause(asked: str, seconds: float) -> None:

@@ -109,6 +109,34 @@ async def test_a_wrong_clock_is_set_right_once(refused: bytes) -> None:
         assert "X-Amz-Date=20261126T150000Z" in storage.link("b/k", seconds=9, answer_with={})
 
 
+@pytest.mark.parametrize(
+    "date", ["Fri, 31 Dec 9999 23:59:59 GMT", f"Thu, 26 Nov {10**20} 1:1:1 GMT"]
+)
+async def test_a_clock_is_not_set_to_a_time_that_cannot_be(date: str) -> None:
+    """Else nothing could be signed any more."""
+    refused = reply(403, SKEWED, date=date)
+
+    def in_time(asked: Asked) -> bytes:
+        assert asked.headers["x-amz-date"] == "20261126T120000Z"
+        return reply(200, b"x", etag='"e"', last_modified=date)
+
+    async with service(refused, in_time) as (storage, _):
+        with pytest.raises(Denied, match="clock"):
+            await storage.read("b/k")
+        content = await storage.read("b/k")
+        assert content.stored.modified_ns == 0
+        await content.aclose()
+
+
+@pytest.mark.parametrize("region", ["\u00e9u-west", "x" * 65, "eu_west", "EU west"])
+async def test_a_region_that_is_none_is_not_signed_for(region: str) -> None:
+    refused = reply(400, **{"x-amz-bucket-region": region})
+    async with service(refused, refused) as (storage, asked):
+        with pytest.raises(Unavailable):
+            await storage.read("b/k")
+        assert len(asked.asked) == 1
+
+
 async def test_a_clock_that_is_right_is_not_set() -> None:
     async with service(reply(403, SKEWED, **said(timedelta(minutes=1)))) as (storage, asked):
         with pytest.raises(Denied, match="clock"):

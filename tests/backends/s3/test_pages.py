@@ -96,6 +96,7 @@ WRONG = {
     "negative size": [contents(b"-1", *GOOD[1:])],
     "no ETag": [contents(GOOD[0], b"", GOOD[2])],
     "no time": [contents(*GOOD[:2], b"yesterday")],
+    "no such time": [contents(*GOOD[:2], b"9999-12-31T23:59:59Z")],
 }
 
 

@@ -15,6 +15,7 @@ from backends.webdav.hrefs import below, decoded, encoded
 from backends.webdav.multistatus import MAX_RESPONSE, Resource, only, resources
 from backends.webdav.records import packed, unpacked
 from backends.webdav.settings import webdav_settings
+from tests.backends.http.test_words import IMPOSSIBLE
 
 NAMES = st.text(alphabet="a/b%+&?#;~ é\u0301\U0001f600", min_size=1, max_size=12)
 
@@ -180,6 +181,7 @@ async def test_a_name_that_no_document_can_hold_does_not_hide_the_others() -> No
         ("", None),
         ("2026", None),
         ("Thu, 99 Nov 2026 19:17:38 GMT", None),
+        *((date, None) for date in IMPOSSIBLE),
     ],
 )
 def test_dates_are_read(date: str, unix: int | None) -> None:
