@@ -83,7 +83,8 @@ class Digest:
 
     def _hash(self, text: str) -> str:
         name = self.algorithm.upper().removesuffix("-SESS")
-        return _HASHES[name](text.encode()).hexdigest()
+        # What a server says need not be UTF-8: it is given back as it came.
+        return _HASHES[name](text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def digest(offered: Iterable[Challenge], username: str, password: str) -> Digest | None:

@@ -15,6 +15,8 @@ OURS = "{urn:s3front}"
 MAX_RESPONSE = 1024 * 1024
 """Bytes that one resource may take."""
 MAX_DOCUMENT = 4 * 1024**3
+LONGEST_ETAG = 1024
+"""Characters: it is kept with what is known of each object."""
 
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 _RESPONSE = f"{DAV}response"
@@ -23,6 +25,7 @@ _PROPSTAT = f"{DAV}propstat"
 _PROP = f"{DAV}prop"
 _STATUS = f"{DAV}status"
 _MULTISTATUS = f"{DAV}multistatus"
+_STATUS_DIGITS = 3
 # Bytes that no XML document may hold, and some servers put into theirs with a name. DEL may be in
 # one, but in no path: the resource is passed over, the document is read.
 _LEGAL = bytes(0x7F if byte < 0x20 and byte not in b"\t\n\r" else byte for byte in range(256))
@@ -165,8 +168,12 @@ def _resource(response: etree._Element) -> Resource:
 
 
 def opaque(etag: str) -> str | None:
-    """What is between the quotes of an entity tag; None if it is empty."""
-    return etag.strip().removeprefix("W/").strip('"') or None
+    """What is between the quotes of an entity tag; None if it is empty. Unavailable if it is none that a
+    condition can be made of."""
+    found = etag.strip().removeprefix("W/").strip('"')
+    if len(found) > LONGEST_ETAG or not found.isprintable():
+        raise Unavailable("the server tells of an ETag that cannot be one")
+    return found or None
 
 
 def _put_properties(propstat: etree._Element, found: dict[str, etree._Element]) -> None:
@@ -191,7 +198,8 @@ def _number(line: str | None) -> int:
     if line is None:
         return 200
     number = line.split()[1:2]
-    return int(number[0]) if number and number[0].isascii() and number[0].isdigit() else 500
+    told = number[0] if number else ""
+    return int(told) if len(told) == _STATUS_DIGITS and told.isascii() and told.isdigit() else 500
 
 
 def _text(element: etree._Element | None) -> str:

@@ -1,5 +1,6 @@
 """Hrefs, multistatus documents, challenges, records, settings: what is read and written, without a server."""
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
@@ -154,6 +155,27 @@ def test_a_document_of_none_or_of_several_is_told_apart() -> None:
         only(DOCUMENT)
 
 
+@pytest.mark.parametrize("etag", ["x" * 2000, "a&#10;b", "a&#x202e;b"])
+async def test_an_etag_that_no_condition_can_be_made_of_is_refused(etag: str) -> None:
+    text = (
+        '<multistatus xmlns="DAV:"><response><href>/x</href><propstat><prop>'
+        f'<getetag>"{etag}"</getetag></prop></propstat></response></multistatus>'
+    )
+    with pytest.raises(Unavailable, match="ETag"):
+        only(text.encode())
+
+
+@pytest.mark.parametrize("status", ["2", "0200", "1" * 5000, "\u0662\u0660\u0660", "x"])
+def test_a_status_that_is_none_is_a_failure(status: str) -> None:
+    text = (
+        '<multistatus xmlns="DAV:"><response><href>/x</href>'
+        f"<status>HTTP/1.1 {status} OK</status></response></multistatus>"
+    )
+    found = only(text.encode())
+    assert found is not None
+    assert found.status == 500
+
+
 async def test_a_resource_has_a_bound_and_many_have_none() -> None:
     one = b"<response><href>/" + b"x" * 1000 + b"</href></response>"
     many = 3 * MAX_RESPONSE // len(one)
@@ -232,6 +254,18 @@ def test_digest_answers_as_in_rfc_7616(
     assert f'response="{response}"' in header
     assert 'nc=00000001, cnonce="' in header
     assert "nc=00000002" in answer.header("GET", "/dir/index.html")
+
+
+def test_a_realm_that_is_no_utf_8_is_given_back_as_it_came() -> None:
+    realm = b"f\xfcr uns".decode("utf-8", "surrogateescape")
+    answer = digest(challenges([f'Digest realm="{realm}", nonce="n"']), "Mufasa", "Circle of Life")
+    assert answer is not None
+    secret = hashlib.md5(b"Mufasa:f\xfcr uns:Circle of Life").hexdigest()
+    asked = hashlib.md5(b"GET:/x").hexdigest()
+    response = hashlib.md5(f"{secret}:n:{asked}".encode()).hexdigest()
+    header = answer.header("GET", "/x")
+    assert f'realm="{realm}"' in header
+    assert f'response="{response}"' in header
 
 
 def test_the_strongest_digest_is_taken_and_what_is_unknown_left() -> None:
