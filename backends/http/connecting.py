@@ -47,6 +47,8 @@ async def connected(
     host = origin.host.strip("[]")
     try:
         reached = await _reached(host, origin.port, allow_private, connect_s)
+    except UnicodeError:  # a label of the name is empty or too long
+        raise Unconnected(OSError("no such name")) from None
     except OSError as error:
         raise Unconnected(error) from None
     loop = asyncio.get_running_loop()

@@ -383,3 +383,10 @@ async def test_what_is_closed_can_be_opened_again() -> None:
             await (await client.send("GET", "/", {})).aclose()
             await client.aclose()
             await client.aclose()
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.test"])
+async def test_a_name_that_cannot_be_looked_for_is_unavailable(host: str) -> None:
+    async with client_of(Origin(scheme="http", host=host, port=80)) as client:
+        with pytest.raises(Unavailable, match="no such name"):
+            await client.send("GET", "/", {})
