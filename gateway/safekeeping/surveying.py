@@ -110,9 +110,9 @@ class Surveying:
             # A listing may be late, or leave something out.
             try:
                 stored = await self._storages[name].stat(path)
-            except (NotFound, NameRefused):
+            except NotFound:
                 return False
-            except Denied:
+            except (Denied, NameRefused):
                 return True  # what cannot be looked at is not lost
             self._sightings.tell(name, stored)
             if stored.fingerprint != location.fingerprint:
@@ -125,10 +125,10 @@ class Surveying:
             return seen
         try:
             stored = await storage.stat(seen.path)
-        except (NotFound, NameRefused):
+        except NotFound:
             self._sightings.lose(name, seen.path)
             return None
-        except Denied:
+        except (Denied, NameRefused):
             return seen
         self._sightings.tell(name, stored)
         return Sighting(

@@ -78,7 +78,7 @@ class Looking:
         """The object as it is by now, if others may have changed it."""
         try:
             stored = await self.storage.stat(version.location.path)
-        except (NotFound, NameRefused):
+        except NotFound:
             pass
         else:
             if stored.fingerprint == version.location.fingerprint:
@@ -102,7 +102,8 @@ class Looking:
 
         What is ``listed`` is not looked at again where nothing more can be learnt of it. Absence that is not to
         be believed leaves its key ``again``. ``passes_over``: what we may not look at is refused, and no
-        error. Raises TooManyMissing, after what was found was adopted; NoSuchBucket; StorageError.
+        error. Raises TooManyMissing, after what was found was adopted; NoSuchBucket; StorageError:
+        NameRefused, too, where an object was, for a name that is refused by now is no sign that it has gone.
         """
         seen = _Seen(passes_over=passes_over)
         for first in range(0, len(keys), _SIDE_BY_SIDE):
@@ -144,7 +145,7 @@ class Looking:
         standing = await self.catalog.standing(bucket, key, path)
         try:
             await self._look_at(seen, bucket, key, standing, listed)
-        except (Denied, Damaged):
+        except (Denied, Damaged, NameRefused):
             if not seen.passes_over:
                 raise
             if standing.version is None:
@@ -174,10 +175,12 @@ class Looking:
             seen.refused += not is_natural
             if not is_natural or told.fingerprint == location.fingerprint:
                 return
-        stored = await self._stored(location.path)
-        if stored is None:
+        try:
+            stored = await self.storage.stat(location.path)
+        except NotFound:
             seen.gone[key] = standing
-        elif stored.fingerprint != location.fingerprint:
+            return
+        if stored.fingerprint != location.fingerprint:
             seen.found.append(self._found(bucket, key, stored, standing))
 
     async def _new(
@@ -187,13 +190,10 @@ class Looking:
         if listed is not None and told is not None and Can.DESCRIBE not in self.storage.can:
             # It says nothing of itself.
             return told, replace(standing, freed=listed.freed)
-        return await self._stored(path), standing
-
-    async def _stored(self, path: str) -> Stored | None:
         try:
-            return await self.storage.stat(path)
+            return await self.storage.stat(path), standing
         except (NotFound, NameRefused):
-            return None
+            return None, standing
 
     def _found(self, bucket: Bucket, key: str, stored: Stored, standing: Standing) -> Found:
         description = described_before(self.storage, stored)

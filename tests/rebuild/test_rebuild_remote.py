@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.interface import Can
+from backends.errors import NameRefused
+from backends.interface import Can, Stored
 from backends.remote_memory import AS_S3
 from gateway.jobs.depositing import Deposits
 from gateway.service.description import decode, encode
@@ -286,6 +287,23 @@ def test_what_a_listing_leaves_out_is_not_lost(
         cloud.snapshot(live)
     cloud.lose_catalog()
     monkeypatch.setitem(storage.__dict__, "_paths", _Hiding(storage._paths))
+    assert "2 objects" in cloud.rebuilt()
+
+
+def test_what_is_refused_by_now_is_not_lost(cloud: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = failing(cloud)
+    with cloud.served() as live:
+        live.client.make_bucket("bucket")
+        live.client.put("bucket", "late", b"x")
+        live.client.put("bucket", "told", b"x")
+        cloud.snapshot(live)
+    cloud.lose_catalog()
+
+    async def refused(path: str) -> Stored:
+        raise NameRefused(f"does not even look for {path}")
+
+    monkeypatch.setitem(storage.__dict__, "_paths", _Hiding(storage._paths))
+    monkeypatch.setattr(storage, "stat", refused)
     assert "2 objects" in cloud.rebuilt()
 
 

@@ -5,11 +5,15 @@ from collections.abc import Callable
 
 import pytest
 
+from backends.errors import NameRefused
+from backends.interface import Limits, Stored
+from backends.remote_memory import AS_WEBDAV
 from gateway.jobs.polling import Polling
 from tests.live.server import Live
+from tests.remote.conftest import Serve
 from tests.remote.failing_storage import FailingStorage, Fault
 from tests.remote.left import swept
-from tests.remote.test_files_of_others import drop, identified, take, unindexed
+from tests.remote.test_files_of_others import drop, identified, is_known, take, unindexed
 from tests.remote.test_indexing import bucket_of, look_of
 
 _MOST_CALLS = 12
@@ -86,3 +90,43 @@ def test_polls(live: Live, storage: FailingStorage, fault: Fault) -> None:
         if not failed:
             return
     raise AssertionError("it makes more calls than that")
+
+
+class Renamed(FailingStorage):
+    """A server that by now refuses a name that it has held, and does not list it."""
+
+    refuses = False
+
+    async def stat(self, path: str) -> Stored:
+        if self.refuses and path == "bucket/key":
+            raise NameRefused("does not even look for it")
+        return await super().stat(path)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_name_that_is_refused_by_now_is_no_sign_that_its_object_has_gone(
+    serve: Serve, method: str
+) -> None:
+    storage = Renamed(AS_WEBDAV, Limits(max_description=2048))
+    live = serve(storage)
+    identified(live)
+    live.client.put("bucket", "key", b"ours", x_amz_meta_colour="blue")
+    take(live, storage, "bucket/key")
+    storage.refuses = True
+    polling = Polling(live.services, look_of(live), -1_000.0)
+    for _ in range(3):
+        assert live.run(polling.poll(bucket_of(live))).missing == 0
+    unindexed(live)
+    assert live.client.request(method, "/bucket/key").status == 500
+    assert is_known(live, "key")
+    storage.refuses = False
+    drop(live, storage, "bucket/key")
+    assert live.client.get("bucket", "key").headers["x-amz-meta-colour"] == "blue"
+
+
+def test_a_name_that_is_refused_and_had_no_object_is_none(serve: Serve) -> None:
+    storage = Renamed(AS_WEBDAV, Limits(max_description=2048))
+    live = serve(storage)
+    unindexed(live)
+    storage.refuses = True
+    assert live.client.get("bucket", "key").status == 404
