@@ -144,7 +144,7 @@ class Stored:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
     """What was begun in parts under ``path``, the id that ``begin_parts`` gave it, and when (Unix
-    nanoseconds)."""
+    nanoseconds, by the storage's clock)."""
 
     path: str
     upload: str

@@ -1,7 +1,6 @@
 """Multipart uploads of a bucket, and copies, which may need them."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 
 from backends.errors import NotFound, StorageError, Unavailable
 from backends.interface import Fingerprint
@@ -93,7 +92,7 @@ async def copy_in_parts(
     create: bool,
 ) -> str:
     """As ``copy``, of any size but none, and able to ``create``. Nothing is replaced if ``check``,
-    asked when all is copied, raises."""
+    asked when all is copied, raises. Unavailable if what was begun may stay at the service."""
     upload = await begin(bucket, key, headers)
     try:
         etags: list[tuple[int, str]] = []
@@ -106,9 +105,12 @@ async def copy_in_parts(
             etags.append((number, etag))
         await check()
         return await complete(bucket, key, upload, etags, create=create)
-    except BaseException:
-        with suppress(StorageError):
+    except BaseException as error:
+        try:
             await abort(bucket, key, upload)
+        except StorageError as left:
+            if isinstance(error, StorageError):
+                raise Unavailable(f"{error}; an upload may be left: {left}") from error
         raise
 
 

@@ -17,7 +17,8 @@ class Intent:
     """Where ``process`` is going to write bytes of a key, and nobody else.
 
     ``name`` is unique and gives the shadow path. ``aside``: a second path, written first, whose bytes
-    are moved to ``path``. ``upload``: of which upload it is the object, or a part.
+    are moved to ``path``. ``upload``: of which upload it is the object, or a part. ``begins_ns``: if the
+    storage may begin something in parts there, the time now (Unix nanoseconds).
     """
 
     name: str
@@ -28,6 +29,7 @@ class Intent:
     aside: str | None = None
     size: int | None = None
     upload: str | None = None
+    begins_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -270,13 +270,25 @@ class Catalog(abc.ABC):
         written: Written | None = None,
         unknown: Sequence[str] = (),
         parts: str | None = None,
+        begun: bool = False,
     ) -> None:
         """Doom the paths of an intent, unless it has become a version's location (or an upload's).
 
         ``written``: what is there. ``unknown``: paths where bytes may be, or come to be later. Of the
         others it is certain that nothing of the intent is there: they are free at once. ``parts``: the
-        storage's id of what was begun in parts there.
+        storage's id of what was begun in parts there. ``begun``: something may have been, nobody
+        knows its id, and nothing else is there.
         """
+
+    @abc.abstractmethod
+    async def may_have_begun(self, storage: str, path: str, *, from_ns: int, to_ns: int) -> bool:
+        """Whether something may have been begun in parts under that path by us, within that time, of which
+        nobody has known the id: its answer was lost, or its process died. The last of these are
+        remembered."""
+
+    @abc.abstractmethod
+    async def forget_begun(self, *, before_ns: int) -> int:
+        """Drop what is remembered of beginnings before that time; returns how many."""
 
     @abc.abstractmethod
     async def note_written(self, upload: str, fingerprint: Fingerprint) -> None:

@@ -239,7 +239,9 @@ def _services(
         new_id=_new_id,
         process=process,
         remover=remover,
-        homing=Homing(catalog, storages, remover, process=process, new_id=_new_id),
+        homing=Homing(
+            catalog, storages, remover, process=process, new_id=_new_id, now_ns=time.time_ns
+        ),
         bounds=Bounds(
             put=settings.max_put_bytes,
             object=settings.max_object_bytes,

@@ -98,6 +98,8 @@ class RemoteArriving:
             self._way = Way.CREATE
         self._is_sent_whole = target.size <= PIECE
         """Nothing of it is sent before all of it is there."""
+        self._copies = False
+        """By the storage itself, which may do that in parts."""
         self._stored: Stored | None = None
         self._doubtful: Sequence[str] = ()
         """Paths where something is being done by the storage itself."""
@@ -131,6 +133,7 @@ class RemoteArriving:
             and source.length == self._target.size <= self._storage.limits.max_write
             and (self._target.description is not None or Can.DESCRIBE not in self._storage.can)
         ):
+            self._copies = True
             await self._own()
             try:
                 await self._copy(stored)
@@ -219,6 +222,7 @@ class RemoteArriving:
                 aside=shadow if natural is not None and self._way is Way.ASIDE else None,
                 size=target.size,
                 upload=target.upload,
+                begins_ns=self._services.now_ns() if self._copies else None,
             ),
         )
         return self._intent

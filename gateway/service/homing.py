@@ -43,12 +43,14 @@ class Homing:
         *,
         process: str,
         new_id: Callable[[], str],
+        now_ns: Callable[[], int],
     ) -> None:
         self._catalog = catalog
         self._storages = storages
         self._remover = remover
         self._process = process
         self._new_id = new_id
+        self._now_ns = now_ns
         self._due: dict[tuple[str, str], tuple[float, int]] = {}
         """When a key of a bucket has rested, and how often it was tried; the next one first."""
         self._task: asyncio.Task[None] | None = None
@@ -148,6 +150,7 @@ class Homing:
                 path=home,
                 natural=True,
                 size=version.size,
+                begins_ns=self._now_ns(),
             ),
         )
         if not intent.natural:

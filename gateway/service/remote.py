@@ -33,7 +33,7 @@ from gateway.service.description import record_of_at_most
 from gateway.service.proof import Proof
 from gateway.service.publishing import Completion, Facts, PartWriter, Publisher
 from gateway.service.removing import GivenUp, Remover
-from gateway.service.sending import Sending, pieces_of
+from gateway.service.sending import REFUSALS, Sending, pieces_of
 
 _NOWHERE = Location(storage="", path="", staged=None, fingerprint=Fingerprint(size=0, stamp=""))
 
@@ -159,13 +159,15 @@ async def _start_parts(context: Context, bucket: Bucket, storage: Storage, uploa
         path=shadow_path(name) if natural is None else natural,
         natural=natural is not None,
         upload=upload.id,
+        begins_ns=services.now_ns(),
     )
     parts: str | None = None
     path = wanted.path
+    begun = False
 
     async def given_up() -> GivenUp:
         if parts is None:
-            return GivenUp(names=(name,))
+            return GivenUp(names=(name,), begun=begun)
         return GivenUp(names=(name,), unknown=(path,), parts=parts)
 
     try:
@@ -183,9 +185,14 @@ async def _start_parts(context: Context, bucket: Bucket, storage: Storage, uploa
             tags=upload.tags,
         )
         description = _description(context, storage, bucket, facts)
-        parts = await storage.begin_parts(
-            path, description=description, headers=_headers(storage, facts)
-        )
+        try:
+            begun = True
+            parts = await storage.begin_parts(
+                path, description=description, headers=_headers(storage, facts)
+            )
+        except REFUSALS:
+            begun = False
+            raise
         await catalog.start_upload(replace(upload, path=path, parts=parts), intent=name)
     except BaseException:
         services.remover.leave(given_up())

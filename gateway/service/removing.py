@@ -35,6 +35,7 @@ class GivenUp:
     written: Written | None = None
     unknown: Sequence[str] = ()
     parts: str | None = None
+    begun: bool = False
 
 
 class Remover:
@@ -105,6 +106,7 @@ class Remover:
                         written=given_up.written,
                         unknown=given_up.unknown,
                         parts=given_up.parts,
+                        begun=given_up.begun,
                     )
             except BaseException:
                 self._given_up.append(given_up)

@@ -12,6 +12,7 @@ from gateway.catalog.intents import Intent, Removal, Removed, Written
 from gateway.catalog.interface import Catalog
 from gateway.catalog.placing import part_file, shadow_path, upload_file
 from gateway.catalog.records import Bucket, Condition, Location, Part, Upload, Version
+from gateway.catalog.sqlite import beginnings
 from tests.catalog.shelf import Shelf
 from tests.catalog.versions import new_bucket, new_upload, new_version
 
@@ -325,6 +326,78 @@ async def test_an_upload_that_is_aborted_leaves_its_path_to_the_janitor(
     assert (doomed.path, doomed.parts, doomed.stamp) == (intent.path, "upstream", OF.stamp)
     with pytest.raises(NoSuchUpload):
         await catalog.upload(bucket, "k", upload.id)
+
+
+HOUR_NS = 3600 * 10**9
+
+
+async def may_be_ours(catalog: Catalog, bucket: Bucket, key: str, *, at_ns: int) -> bool:
+    return await catalog.may_have_begun(
+        "cloud", f"{bucket.name}/{key}", from_ns=at_ns - HOUR_NS, to_ns=at_ns + HOUR_NS
+    )
+
+
+async def begins(catalog: Catalog, bucket: Bucket, key: str, *, process: str = ME) -> Intent:
+    intent = wanted(bucket, key, process=process)
+    return await catalog.intend(bucket, key, dataclasses.replace(intent, begins_ns=9 * HOUR_NS))
+
+
+async def test_a_beginning_of_which_nobody_has_the_id_is_remembered(
+    catalog: Catalog, bucket: Bucket
+) -> None:
+    lost = await begins(catalog, bucket, "lost")
+    copied = await begins(catalog, bucket, "copied")
+    assert not await may_be_ours(catalog, bucket, "lost", at_ns=9 * HOUR_NS), "it is not over"
+    await catalog.give_up(lost.name, begun=True)
+    await catalog.give_up(copied.name, unknown=(copied.path,))
+    for key in ("lost", "copied"):
+        assert await may_be_ours(catalog, bucket, key, at_ns=8 * HOUR_NS)
+        assert await may_be_ours(catalog, bucket, key, at_ns=10 * HOUR_NS)
+        assert not await may_be_ours(catalog, bucket, key, at_ns=8 * HOUR_NS - 1)
+        assert not await may_be_ours(catalog, bucket, key, at_ns=10 * HOUR_NS + 1)
+    assert not await may_be_ours(catalog, bucket, "other", at_ns=9 * HOUR_NS)
+    assert await is_free(catalog, bucket, "lost"), "nothing can come to be there"
+    assert await catalog.forget_begun(before_ns=9 * HOUR_NS) == 0
+    assert await catalog.forget_begun(before_ns=9 * HOUR_NS + 1) == 2
+    assert not await may_be_ours(catalog, bucket, "lost", at_ns=9 * HOUR_NS)
+
+
+async def test_a_beginning_whose_end_is_known_is_not(catalog: Catalog, bucket: Bucket) -> None:
+    refused = await begins(catalog, bucket, "refused")
+    await catalog.give_up(refused.name)
+    noted = await begins(catalog, bucket, "noted")
+    await catalog.give_up(noted.name, unknown=(noted.path,), parts="its id")
+    published = await begins(catalog, bucket, "published")
+    await catalog.publish(bucket, written(bucket, "published", published), intent=published.name)
+    plain = await catalog.intend(bucket, "plain", wanted(bucket, "plain"))
+    await catalog.give_up(plain.name, unknown=(plain.path,))
+    await catalog.abandon(ME)
+    for key in ("refused", "noted", "published", "plain"):
+        assert not await may_be_ours(catalog, bucket, key, at_ns=9 * HOUR_NS), key
+
+
+async def test_so_is_what_a_dead_process_was_beginning(catalog: Catalog, bucket: Bucket) -> None:
+    await begins(catalog, bucket, "lives")
+    await begins(catalog, bucket, "dies", process=OTHER)
+    await catalog.abandon(OTHER)
+    assert await may_be_ours(catalog, bucket, "dies", at_ns=9 * HOUR_NS)
+    assert not await may_be_ours(catalog, bucket, "lives", at_ns=9 * HOUR_NS)
+    await catalog.recover()
+    assert await may_be_ours(catalog, bucket, "lives", at_ns=9 * HOUR_NS)
+
+
+async def test_the_last_beginnings_are_remembered(
+    catalog: Catalog, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beginnings, "_MOST_KEPT", 3)
+    for number in range(5):
+        lost = await begins(catalog, bucket, f"lost-{number}")
+        await catalog.give_up(lost.name, begun=True)
+    known = [
+        await may_be_ours(catalog, bucket, f"lost-{number}", at_ns=9 * HOUR_NS)
+        for number in range(5)
+    ]
+    assert known == [False, False, True, True, True]
 
 
 async def test_an_upload_does_not_start_on_a_path_that_was_given_up(

@@ -199,6 +199,7 @@ def plan(writer: apsw.Connection, statement: str) -> str:
 def test_no_statement_of_the_data_path_scans_or_sorts(tmp_path: Path) -> None:
     from gateway.catalog.sqlite import (  # noqa: PLC0415
         adopting,
+        beginnings,
         digests,
         intents,
         listing,
@@ -222,6 +223,7 @@ def test_no_statement_of_the_data_path_scans_or_sorts(tmp_path: Path) -> None:
         uploads._BY_AGE,
         parts._PAGE,
         intents._PAGE,
+        beginnings.LOOK_UP,
         "SELECT claim FROM remote_paths WHERE name = ?",
         "SELECT claim FROM remote_paths WHERE upload_id = ? AND state = 'uploading'",
         "SELECT 1 FROM remote_paths WHERE storage = ? AND claim > ? AND claim < ?",
@@ -229,6 +231,7 @@ def test_no_statement_of_the_data_path_scans_or_sorts(tmp_path: Path) -> None:
         "SELECT state FROM locations WHERE storage = ? AND claim = ?",
         "SELECT id FROM uploads WHERE bucket_id = ? LIMIT ?",
         "SELECT upload_id FROM completed WHERE completed_ns < ? LIMIT ?",
+        "SELECT number FROM beginnings WHERE begun_ns < ? LIMIT ?",
         "SELECT path FROM locations WHERE state = 'doomed' AND (storage, claim) > (?, ?) LIMIT ?",
     ):
         told = plan(writer, statement)

@@ -12,7 +12,9 @@ import pytest
 from backends.errors import NameRefused
 from backends.interface import Can, Stored
 from backends.remote_memory import AS_S3
+from gateway.jobs import unfinished
 from gateway.jobs.depositing import Deposits
+from gateway.service.certainty import identify
 from gateway.service.description import decode, encode
 from tests.backends.making import body
 from tests.live.client import Client
@@ -27,7 +29,7 @@ from tests.rebuild.mixture import (
     differences,
     fill,
 )
-from tests.rebuild.places import KINDS, Place, in_memory, place
+from tests.rebuild.places import KINDS, NAME, Place, in_memory, place
 from tests.remote.failing_storage import FailingStorage, Fault
 from tests.remote.left import check_nothing_is_left, swept
 from tests.server.running import until
@@ -222,6 +224,22 @@ def test_what_was_to_be_removed_stays_deleted(cloud: Place) -> None:
         live.run(swept(live.services))
         live.run(check_nothing_is_left(live.services))
     assert not storage._paths
+
+
+def test_uploads_that_nobody_knows_any_more_are_ended(cloud: Place) -> None:
+    storage = failing(cloud)
+    with cloud.served() as live:
+        live.client.make_bucket("bucket")
+        live.run(identify(live.services.catalog, NAME, storage, live.services.new_id))
+        live.client.start_upload("bucket", "ours")
+        cloud.snapshot(live)
+        live.run(storage.begin_parts("bucket/theirs"))
+    cloud.lose_catalog()
+    cloud.rebuilt()
+    with cloud.served() as live:
+        live.run(identify(live.services.catalog, NAME, storage, live.services.new_id))
+        assert live.run(unfinished.sweep(live.services, age_s=-60)) == 1
+    assert [one.path for one in storage._uploads.values()] == ["bucket/theirs"]
 
 
 def test_bytes_of_others_become_no_objects_of_another_name(cloud: Place) -> None:

@@ -1,5 +1,6 @@
 """Uploads that a storage has begun and nobody here knows of are ended; all others go on."""
 
+import time
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ from backends.errors import Unavailable
 from backends.interface import Begun, Can, Limits
 from backends.remote_memory import AS_S3
 from gateway.jobs import unfinished
+from gateway.service import removing
 from tests.live.server import Live
 from tests.remote.conftest import Serve
 from tests.remote.failing_storage import FailingStorage, Fault
@@ -67,11 +69,45 @@ def test_what_is_being_begun_goes_on(live: Live, storage: FailingStorage) -> Non
         assert begun.result().status == 503
 
 
-def test_what_cannot_be_ours_is_left_alone(live: Live, storage: FailingStorage) -> None:
-    for path in ("no-bucket/key", "bucket"):
+def test_what_others_begin_is_left_alone(live: Live, storage: FailingStorage) -> None:
+    live.client.put("bucket", "written", b"ours")
+    live.run(storage.arm(Fault.DENIED, 1, verb="begin_parts"))
+    assert live.client.request("POST", "/bucket/refused", "uploads").status == 500
+    live.run(storage.disarm())
+    paths = ("no-bucket/key", "bucket", "bucket/key", "bucket/written", "bucket/refused")
+    for path in paths:
         live.run(storage.begin_parts(path))
     assert swept(live) == 0
-    assert len(storage._uploads) == 2
+    assert len(storage._uploads) == len(paths)
+
+
+def test_what_others_begin_long_before_or_after_is_left_alone(
+    live: Live, storage: FailingStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost(live, storage, "key")
+    now_ns = time.time_ns()
+    for hours in (-2, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time_ns", lambda hours=hours: now_ns + hours * 3600 * 10**9)
+            live.run(storage.begin_parts("bucket/key"))
+    assert len(storage._uploads) == 3
+    assert swept(live, -3 * 3600) == 1
+    left = [one.begun_ns for one in storage._uploads.values()]
+    assert all(abs(begun_ns - now_ns) > 3600 * 10**9 for begun_ns in left)
+
+
+def test_what_a_dead_process_was_beginning_is_ended(live: Live, storage: FailingStorage) -> None:
+    live.run(storage.arm(Fault.HANGS_DONE, 1, verb="begin_parts"))
+    with ThreadPoolExecutor(1) as threads:
+        begun = threads.submit(live.client.request, "POST", "/bucket/key", "uploads")
+        assert storage.hit.wait(20)
+        live.run(live.services.catalog.abandon(live.services.process))
+        live.run(removing.sweep(live.services.catalog, live.services.storages))
+        live.run(removing.sweep(live.services.catalog, live.services.storages))
+        assert swept(live) == 1
+        assert not storage._uploads
+        live.run(storage.disarm())
+        assert begun.result().status == 503
 
 
 def test_a_storage_that_is_not_the_one_it_was_is_left_alone(

@@ -75,7 +75,12 @@ def services(rows: Rows, **storages: Folders) -> Services:
         new_id=lambda: "0" * 32,
         process="0",
         remover=remover,
-        homing=Homing(cast("Catalog", rows), {}, remover, process="0", new_id=lambda: "0" * 32),
+        homing=Homing(
+            *(cast("Catalog", rows), {}, remover),
+            process="0",
+            new_id=lambda: "0" * 32,
+            now_ns=lambda: 7,
+        ),
     )
 
 

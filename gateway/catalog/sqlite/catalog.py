@@ -43,6 +43,7 @@ from gateway.catalog.records import (
 )
 from gateway.catalog.sqlite import (
     adopting,
+    beginnings,
     buckets,
     checking,
     comparing,
@@ -270,8 +271,23 @@ class SqliteCatalog(Catalog):
         written: Written | None = None,
         unknown: Sequence[str] = (),
         parts: str | None = None,
+        begun: bool = False,
     ) -> None:
-        await self._write(intents.give_up, name, written, tuple(unknown), parts)
+        if begun:
+            await self._write(intents.give_up_begun, name)
+        else:
+            await self._write(intents.give_up, name, written, tuple(unknown), parts)
+
+    async def may_have_begun(self, storage: str, path: str, *, from_ns: int, to_ns: int) -> bool:
+        return await self._read(beginnings.may_be_ours, storage, path, from_ns, to_ns)
+
+    async def forget_begun(self, *, before_ns: int) -> int:
+        forgotten = 0
+        while True:
+            some = await self._write(beginnings.forget, before_ns, _PAGE)
+            forgotten += some
+            if some < _PAGE:
+                return forgotten
 
     async def note_written(self, upload: str, fingerprint: Fingerprint) -> None:
         await self._write(intents.note_written, upload, fingerprint)

@@ -177,7 +177,8 @@ class Draft:
         what was found by looking at bytes nothing is known. Versions are to be stored again, one by
         one."""
         for table in (
-            *("uploads", "parts", "part_claims", "locations", "remote_paths", "findings", "notes"),
+            *("uploads", "parts", "part_claims", "locations", "remote_paths", "beginnings"),
+            *("findings", "notes"),
         ):
             self._change(f"DELETE FROM {table}", ())  # noqa: S608 - constants
         for table in ("buckets", "missing"):
@@ -186,7 +187,8 @@ class Draft:
     def forget_remote(self, stays: Callable[[str, str, Fingerprint | None], bool]) -> None:
         """Of paths that were being written or removed on storages behind a network nothing is known any
         more: since then they may have become an object's. But for bytes that were to be removed, by
-        storage, path and fingerprint, of which that ``stays`` true."""
+        storage, path and fingerprint, of which that ``stays`` true. What was begun in parts there has
+        nobody any more who knows it."""
         with self._translated():
             rows: list[tuple[Any, ...]] = self._connection.execute(
                 "SELECT storage, claim, path, state, size, stamp FROM remote_paths"
@@ -194,6 +196,11 @@ class Draft:
         for storage, claim, path, state, size, stamp in rows:
             of = None if size is None or stamp is None else Fingerprint(size=size, stamp=stamp)
             if state != "doomed" or not stays(storage, path, of):
+                self._change(
+                    "INSERT INTO beginnings(storage, path, begun_ns) SELECT storage, path, begins_ns "
+                    "FROM remote_paths WHERE storage = ? AND claim = ? AND begins_ns IS NOT NULL",
+                    (storage, claim),
+                )
                 self._change(
                     "DELETE FROM remote_paths WHERE storage = ? AND claim = ?", (storage, claim)
                 )

@@ -11,12 +11,13 @@ from gateway.catalog.errors import CatalogUnavailable
 from gateway.catalog.intents import Intent, Removal, Removed, Written
 from gateway.catalog.placing import Placing, shadow_path
 from gateway.catalog.records import Bucket, Location, Part, Upload
-from gateway.catalog.sqlite import comparing
+from gateway.catalog.sqlite import beginnings, comparing
 from gateway.catalog.sqlite.ledger import Transaction
 
 _OWN = (
-    "INSERT INTO remote_paths(storage, claim, path, state, process, name, upload_id, size) "
-    "VALUES(?, ?, ?, 'publishing', ?, ?, ?, ?)"
+    "INSERT INTO remote_paths"
+    "(storage, claim, path, state, process, name, upload_id, size, begins_ns) "
+    "VALUES(?, ?, ?, 'publishing', ?, ?, ?, ?, ?)"
 )
 _DOOM = (
     "INSERT INTO remote_paths(storage, claim, path, state, process, name, size, stamp) "
@@ -43,7 +44,7 @@ def intend(transaction: Transaction, bucket: Bucket, key: str, wanted: Intent) -
                 _OWN,
                 (
                     *(wanted.storage, placing.claim(path), path, wanted.process, wanted.name),
-                    *(wanted.upload, wanted.size),
+                    *(wanted.upload, wanted.size, wanted.begins_ns),
                 ),
             )
     return wanted
@@ -185,6 +186,12 @@ def doom_upload(transaction: Transaction, upload_id: str, *, spared: str | None)
     )
 
 
+def give_up_begun(transaction: Transaction, name: str) -> None:
+    """As ``Catalog.give_up`` of what may have begun something in parts, whose id nobody knows."""
+    beginnings.note(transaction, "name = ? AND state = 'publishing'", (name,))
+    give_up(transaction, name, None, (), None)
+
+
 def give_up(
     transaction: Transaction,
     name: str,
@@ -193,6 +200,8 @@ def give_up(
     parts: str | None,
 ) -> None:
     """As ``Catalog.give_up``."""
+    if unknown and parts is None:
+        beginnings.note(transaction, "name = ? AND state = 'publishing'", (name,))
     rows = transaction.rows(
         "SELECT storage, claim, path FROM remote_paths WHERE name = ? AND state = 'publishing'",
         (name,),
@@ -273,6 +282,7 @@ def writers(reader: Connection) -> Sequence[str]:
 
 def abandon(transaction: Transaction, process: str) -> None:
     """As ``Catalog.abandon``."""
+    beginnings.note(transaction, "process = ? AND state = 'publishing'", (process,))
     transaction.execute(
         "UPDATE remote_paths SET state = 'doomed', process = '', absences = 0 WHERE process = ?",
         (process,),
@@ -281,6 +291,7 @@ def abandon(transaction: Transaction, process: str) -> None:
 
 def abandon_all(transaction: Transaction) -> None:
     """The same of all processes: none lives."""
+    beginnings.note(transaction, "process != '' AND state = 'publishing'", ())
     transaction.execute(
         "UPDATE remote_paths SET state = 'doomed', process = '', absences = 0 WHERE process != ''"
     )

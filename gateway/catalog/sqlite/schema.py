@@ -11,7 +11,7 @@ from apsw import Connection
 
 from gateway.catalog.errors import CatalogUnavailable
 
-VERSION = 5
+VERSION = 6
 
 # A version's row. NULL stands for the usual: version_id "null", storage_class "STANDARD", path
 # "bucket/key", fingerprint_size = size. claim is kept where a storage confuses names. headers holds
@@ -233,12 +233,33 @@ def _add_indexing(connection: Connection) -> None:
     connection.execute(_INDEXING)
 
 
+# begins_ns: when the path came to be owned, if the storage may begin something in parts there. beginnings: of
+# which nobody knows the id (see gateway/catalog/sqlite/beginnings.py).
+_BEGINNINGS = """
+ALTER TABLE remote_paths ADD COLUMN begins_ns INTEGER;
+
+CREATE TABLE beginnings(
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    storage TEXT NOT NULL,
+    path TEXT NOT NULL,
+    begun_ns INTEGER NOT NULL
+) STRICT;
+CREATE INDEX beginnings_by_path ON beginnings(storage, path, begun_ns);
+CREATE INDEX beginnings_by_age ON beginnings(begun_ns);
+"""
+
+
+def _add_beginnings(connection: Connection) -> None:
+    connection.execute(_BEGINNINGS)
+
+
 STEPS: Sequence[Callable[[Connection], None]] = (
     _create,
     _add_outside,
     _add_findings,
     _add_remote,
     _add_indexing,
+    _add_beginnings,
 )
 """Step n makes version n+1 of version n, in O(1): rewrites of rows are jobs of their own."""
 
