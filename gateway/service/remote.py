@@ -34,6 +34,7 @@ from gateway.service.proof import Proof
 from gateway.service.publishing import Completion, Facts, PartWriter, Publisher
 from gateway.service.removing import GivenUp, Remover
 from gateway.service.sending import REFUSALS, Sending, pieces_of
+from gateway.service.told import with_default
 
 _NOWHERE = Location(storage="", path="", staged=None, fingerprint=Fingerprint(size=0, stamp=""))
 
@@ -53,7 +54,7 @@ class Remote(Publisher[RemoteArriving]):
             name=f"put-{services.process}-{services.new_id()}",
             size=facts.size,
             description=_description(context, storage, bucket, facts),
-            headers=_headers(storage, facts),
+            headers=_headers(context, storage, bucket, facts),
         )
         return RemoteArriving(services, storage, target)
 
@@ -104,11 +105,14 @@ def _description(context: Context, storage: Storage, bucket: Bucket, facts: Fact
     return record_of_at_most(bucket.name, version, storage.limits.max_description)
 
 
-def _headers(storage: Storage, facts: Facts) -> Mapping[str, str] | None:
-    """What others are to be answered with."""
+def _headers(
+    context: Context, storage: Storage, bucket: Bucket, facts: Facts
+) -> Mapping[str, str] | None:
+    """What others are to be answered with: as we answer by now, the bucket's Cache-Control included."""
     if Can.HEADERS not in storage.can:
         return None
-    return {name: value for name, value in facts.headers.items() if name in SERVED}
+    told = with_default(context.services, bucket.name, facts.headers)
+    return {name: value for name, value in told.items() if name in SERVED}
 
 
 async def _publish(
@@ -188,7 +192,7 @@ async def _start_parts(context: Context, bucket: Bucket, storage: Storage, uploa
         try:
             begun = True
             parts = await storage.begin_parts(
-                path, description=description, headers=_headers(storage, facts)
+                path, description=description, headers=_headers(context, storage, bucket, facts)
             )
         except REFUSALS:
             begun = False
@@ -429,7 +433,7 @@ async def _one_by_one(
         name=f"put-{services.process}-{services.new_id()}",
         size=facts.size,
         description=_description(context, storage, bucket, facts),
-        headers=_headers(storage, facts),
+        headers=_headers(context, storage, bucket, facts),
     )
     arriving = RemoteArriving(services, storage, target)
     try:

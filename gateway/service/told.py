@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from gateway.catalog.records import Version
 from gateway.s3.inputs.objects import GetObject
 from gateway.s3.metadata import overridden
-from gateway.service.context import Context
+from gateway.service.context import Context, Services
 
 
 def told_headers(context: Context, version: Version, input: GetObject) -> Mapping[str, str]:
     """Those the object was stored with, those the request sets in their place, and the bucket's
     Cache-Control if there is none. S3Error InvalidArgument as ``overridden``."""
-    headers = overridden(version.headers, input)
-    defaults = context.services.cache_control
-    if not defaults or "cache-control" in headers:
+    return with_default(context.services, input.bucket, overridden(version.headers, input))
+
+
+def with_default(services: Services, bucket: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of an object of the bucket, and its Cache-Control if they have none."""
+    if not services.cache_control or "cache-control" in headers:
         return headers
-    default = defaults.get(input.bucket)
+    default = services.cache_control.get(bucket)
     return headers if default is None else {**headers, "cache-control": default}

@@ -151,12 +151,14 @@ def test_what_others_put_there_has_the_headers_they_gave_it(live: Live, storage:
 
 
 @contextmanager
-def public(tmp_path: Path, storage: Storage, patch: pytest.MonkeyPatch) -> Iterator[Live]:
+def public(
+    tmp_path: Path, storage: Storage, patch: pytest.MonkeyPatch, **bucket: str
+) -> Iterator[Live]:
     patch.setattr(build, "storages_of", lambda *_: {"main": storage})
     patch.setattr(homing, "REST_S", 3600)
-    with running(tmp_path, durability="relaxed", storages={"main": {"type": "memory"}}) as live:
+    buckets, storages = [{"name": "bucket", **bucket}], {"main": {"type": "memory"}}
+    with running(tmp_path, durability="relaxed", storages=storages, buckets=buckets) as live:
         live.services.links.direct = {"main"}
-        live.client.make_bucket("bucket")
         yield live
 
 
@@ -183,3 +185,52 @@ def test_a_gallery_in_a_public_bucket(tmp_path: Path, monkeypatch: pytest.Monkey
         other = presigned(live, query="response-cache-control=no-store").headers["location"]
         assert "X-Amz-Signature=" in other
         assert live.run(fetched(other)) == (200, "image/jpeg", "no-store", b"a.jpg")
+
+
+def test_a_gallery_that_may_be_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = moto_storage(public=True)
+    url, week = str(storage.settings.url), "public, max-age=604800"
+    with public(tmp_path, storage, monkeypatch, cache_control=week) as live:
+        client = live.client
+        client.put("bucket", "put.jpg", b"ours", content_type="image/jpeg")
+        client.upload("bucket", "parts.jpg", [b"ours"], content_type="image/jpeg")
+        copied = {"x-amz-copy-source": "/bucket/put.jpg"}
+        assert client.request("PUT", "/bucket/copy.jpg", headers=copied).status == 200
+        client.put(
+            "bucket", "own.jpg", b"ours", content_type="image/jpeg", cache_control="no-cache"
+        )
+        for key in ("put.jpg", "parts.jpg", "copy.jpg", "own.jpg"):
+            link = presigned(live, key).headers["location"]
+            assert link == f"{url}/bucket/{key}"
+            told = "no-cache" if key == "own.jpg" else week
+            assert live.run(fetched(link)) == (200, "image/jpeg", told, b"ours")
+            assert client.get("bucket", key).headers["cache-control"] == told
+
+
+def test_what_a_bucket_says_by_now_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = moto_storage(public=True)
+    with public(tmp_path, storage, monkeypatch, cache_control="max-age=1") as live:
+        live.client.put("bucket", "a.jpg", b"ours", content_type="image/jpeg")
+        object.__setattr__(live.services, "cache_control", {"bucket": "max-age=2"})
+        link = presigned(live).headers["location"]
+        assert "X-Amz-Signature=" in link
+        assert live.run(fetched(link)) == (200, "image/jpeg", "max-age=2", b"ours")
+        object.__setattr__(live.services, "cache_control", {})
+        answer = presigned(live)
+        assert (answer.status, answer.body) == (200, b"ours")
+        assert "cache-control" not in answer.headers
+
+
+def test_the_cache_control_of_a_bucket_is_not_the_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = moto_storage()
+    with public(tmp_path, storage, monkeypatch, cache_control="max-age=1") as live:
+        live.client.put("bucket", "a.jpg", b"ours")
+        live.client.make_bucket("other")
+        copied = {"x-amz-copy-source": "/bucket/a.jpg"}
+        assert live.client.request("PUT", "/other/a.jpg", headers=copied).status == 200
+        assert "cache-control" not in live.client.get("other", "a.jpg").headers
+        stored = live.run(storage.stat("other/a.jpg"))
+        assert stored.headers is not None
+        assert "cache-control" not in stored.headers
