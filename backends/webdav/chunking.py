@@ -20,7 +20,7 @@ from backends.webdav.afterwards import Afterwards
 from backends.webdav.asking import LONG_S, Dav
 from backends.webdav.hrefs import decoded
 from backends.webdav.multistatus import Resource
-from backends.webdav.publishing import PAUSES_S, Incoming, outcome_unknown
+from backends.webdav.publishing import PAUSES_S, RUNNING, Incoming, outcome_unknown
 from backends.webdav.refusals import refusal
 
 MOST: Final = 10_000
@@ -36,8 +36,8 @@ _IN_ONE_SECOND: Final = 20
 _DAY_S: Final = 86_400
 _DONE: Final = frozenset({200, 201, 204})
 _GONE: Final = frozenset({200, 204, 404, 410})
-# After these a server may still be at it: a proxy gave up or asked twice, or somebody holds the lock.
-_RUNNING: Final = frozenset({404, 412, 423, 502, 504})
+# Or a proxy asked twice, and the second was done or is in the way.
+_RUNNING: Final = RUNNING | {404, 412}
 _FILES: Final = re.compile(r"(.*/remote\.php/dav)/files/([^/]+)(?:/.*)?")
 _NUMBER: Final = re.compile("[0-9]{1,5}", re.ASCII)
 

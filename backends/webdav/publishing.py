@@ -25,13 +25,15 @@ from backends.webdav.states import State, is_the_moved, state_of, stored_as
 
 INCOMING = f"{RESERVED}/incoming"
 """The folder of what is being written."""
+GAVE_UP = frozenset({502, 504, 520, 522, 524})
+"""What a proxy answers that waited for too long, 52x if it is Cloudflare: the server may still be at it."""
+RUNNING = GAVE_UP | {423}
+"""The same, or another request holds the lock."""
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Between looks at a MOVE that may still be running."""
 
 _TRIES = 8
 _DONE = frozenset({200, 201, 204})
-# After these a server may still be at it: a proxy gave up, or another request holds the lock.
-_RUNNING = frozenset({423, 502, 504})
 _NO_SUCH_NAME = frozenset({400, 404, 405, 409, 414, 422})
 
 
@@ -179,7 +181,7 @@ class Publisher:
         if status == 412 and not replace:
             incoming.left = left
             return False
-        if await self._has_moved(incoming, state, path, running=status in _RUNNING or not status):
+        if await self._has_moved(incoming, state, path, running=status in RUNNING or not status):
             return True
         incoming.left = left
         if failure is not None:

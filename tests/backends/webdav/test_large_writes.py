@@ -209,8 +209,11 @@ async def test_chunks_that_were_joined_are_published_whatever_is_answered(
     assert await nothing_is_left(storage, cloud)
 
 
-async def test_what_may_still_be_joined_is_left_alone(storage: WebDavStorage, cloud: Cloud) -> None:
-    cloud.lies.append(on("MOVE", status(504), path=UPLOADS))
+@pytest.mark.parametrize("number", [504, 524])
+async def test_what_may_still_be_joined_is_left_alone(
+    storage: WebDavStorage, cloud: Cloud, number: int
+) -> None:
+    cloud.lies.append(on("MOVE", status(number), path=UPLOADS))
     cloud.asked.clear()
     with pytest.raises(Unavailable, match="not known"):
         await write(storage)

@@ -123,11 +123,12 @@ async def test_parts_that_were_joined_are_published_whatever_is_answered(
     assert (await storage.stat("b/k")).description == b"about"
 
 
+@pytest.mark.parametrize("status", [504, 524])
 async def test_a_join_that_the_proxy_gave_up_is_waited_for(
-    storage: WebDavStorage, control: Control
+    storage: WebDavStorage, control: Control, status: int
 ) -> None:
     upload, tags = await begun(storage)
-    control.set(moves_that_time_out=1)
+    control.set(moves_that_time_out=1, timed_out_with=status)
     await storage.complete_parts("b/k", upload, tags)
     assert joins(control) == 1
     assert await bytes_at(storage, "b/k") == LARGE
@@ -165,10 +166,11 @@ async def test_what_is_asked_for_again_while_it_is_joined_is_not_published_twice
     assert await paths(storage, ".s3front/incoming/") == []
 
 
+@pytest.mark.parametrize("status", [504, 524])
 async def test_a_large_object_whose_join_takes_too_long_is_not_published(
-    storage: WebDavStorage, control: Control
+    storage: WebDavStorage, control: Control, status: int
 ) -> None:
-    control.set(moves_that_time_out=1, assembly_held=True)
+    control.set(moves_that_time_out=1, timed_out_with=status, assembly_held=True)
     with pytest.raises(Unavailable, match="not known"):
         await write(storage)
     control.release()

@@ -270,7 +270,7 @@ def later(cloud: Cloud, looks: int, number: int = 504) -> Lie:
     return on("MOVE", answer, path=UPLOADS)
 
 
-@pytest.mark.parametrize("number", [404, 423, 504])
+@pytest.mark.parametrize("number", [404, 423, 504, 522, 524])
 async def test_a_join_that_still_runs_is_waited_for(
     storage: WebDavStorage, cloud: Cloud, number: int
 ) -> None:

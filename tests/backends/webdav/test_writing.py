@@ -170,9 +170,12 @@ async def test_a_move_that_is_still_running_is_waited_for(
     assert await bytes_at(storage, "b/k") == b"data"
 
 
-async def test_what_may_still_be_moved_is_left_alone(storage: WebDavStorage, server: Lying) -> None:
+@pytest.mark.parametrize("number", [504, 524])
+async def test_what_may_still_be_moved_is_left_alone(
+    storage: WebDavStorage, server: Lying, number: int
+) -> None:
     server.asked.clear()
-    server.lies.append(on("MOVE", status(504)))
+    server.lies.append(on("MOVE", status(number)))
     with pytest.raises(Unavailable):
         await put(storage, "b/k", b"data")
     assert not await nothing_is_left(storage, server)

@@ -47,8 +47,10 @@ class Quirks:
     """A name that may not be is refused with 400 also where it is only looked for: Directory::getChild
     before version 30."""
     moves_that_time_out: int = 0
-    """So many MOVEs of ``.file`` are answered 504 by the proxy at once, and go on: nextcloud/server
+    """So many MOVEs of ``.file`` are given up by the proxy at once, and go on: nextcloud/server
     17992 and 33044. Then 423 while it runs, and 404 when it is done: 48823, rclone/rclone 6133."""
+    timed_out_with: int = 504
+    """What they are answered with; 524 behind Cloudflare, after 100 seconds: nextcloud/server 19223."""
     assembly_held: bool = False
     """No assembly goes on until it is released."""
     store: str = "disk"

@@ -364,7 +364,8 @@ class Nextcloud:
         self.going_on.add(task)
         task.add_done_callback(self.going_on.discard)
         await asyncio.sleep(0)
-        return web.Response(status=504, text="<html><h1>504 Gateway Time-out</h1></html>")
+        status = self.quirks.timed_out_with
+        return web.Response(status=status, text=f"<html><h1>{status} Time-out</h1></html>")
 
     async def _go_on(self, request: web.Request, name: str, to: str) -> None:
         """What PHP does, though nobody waits for its answer."""
