@@ -162,6 +162,10 @@ class Uploads:
                 return one[2] != two[2]
         return False
 
+    async def has_begun(self, upload: str) -> bool:
+        """Whether there is such an upload."""
+        return await self._dav.look(upload) is not None
+
     async def listed(self, upload: str) -> Mapping[int, str] | None:
         """The tags of all chunks by number; None if there is no such upload."""
         found: dict[int, str] = {}
@@ -226,7 +230,7 @@ class Uploads:
         arrived = None
         for pause_s in (*pauses, None):
             with outcome_unknown():
-                is_there = await self._dav.look(upload) is not None
+                is_there = await self.has_begun(upload)
                 arrived = await self._size_of(incoming)
             if not is_there and arrived is None:
                 incoming.left = False

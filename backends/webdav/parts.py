@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
-from backends.errors import Damaged, Exists, NameRefused, NotFound, StorageError
+from backends.errors import Damaged, Exists, NameRefused, NotFound, StorageError, Unavailable
 from backends.interface import RESERVED, Begun, Stored
 from backends.webdav.afterwards import Afterwards
 from backends.webdav.asking import Dav
@@ -78,7 +78,16 @@ class Parts:
     ) -> str:
         """As ``Storage.write_part``."""
         self._check(path, upload)
-        return await self._uploads.put_part(upload, number, body, size=size, to=_to(upload))
+        to = _to(upload)
+        try:
+            return await self._uploads.put_part(upload, number, body, size=size, to=to)
+        except NotFound:
+            if not await self._uploads.has_begun(upload):
+                raise
+        # Nextcloud looks for the folder of what the chunks will be, too: somebody has removed it.
+        self._folders.forget_for(to)
+        await self._folders.make_for(to)
+        raise Unavailable(f"{self._dav.where}: {INCOMING!r} was not there, and is now")
 
     async def complete(
         self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool

@@ -177,6 +177,19 @@ async def test_a_large_object_whose_join_takes_too_long_is_not_published(
     assert await paths(storage) == []
 
 
+async def test_an_upload_goes_on_when_the_folder_for_what_it_becomes_was_removed(
+    storage: WebDavStorage,
+) -> None:
+    upload, tags = await begun(storage)
+    assert storage._opened is not None
+    await storage._opened.dav.must("DELETE", ".s3front/incoming", folder=True)
+    with pytest.raises(Unavailable, match="is now"):
+        await storage.write_part("b/k", upload, 4, body(b"x"), size=1)
+    tags.append((4, await storage.write_part("b/k", upload, 4, body(b"x"), size=1)))
+    await storage.complete_parts("b/k", upload, tags)
+    assert await bytes_at(storage, "b/k") == LARGE + b"x"
+
+
 async def test_an_upload_that_expired_is_none(storage: WebDavStorage, control: Control) -> None:
     upload, tags = await begun(storage)
     control.expire()

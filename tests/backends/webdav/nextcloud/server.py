@@ -309,7 +309,7 @@ class Nextcloud:
         if name not in self.uploads.by_name:
             raise Refused(409, "Files cannot be created in non-existent collections")
         to = self._told_where(request)
-        if to is not None and self.uploads.on_objects:
+        if to is not None:  # QuotaPlugin::beforeCreateFile: nextcloud/server 42679
             self._folder(to.parent, 404, f"File with name /{to.parent} could not be located")
         if to is not None and (total := request.headers.get("OC-Total-Length", "")).isdigit():
             self._room(int(total))
