@@ -37,5 +37,7 @@ class Kind:
     warm_cpu_s: float = 0.0
     """Processor seconds of load before anything is measured: a compiler at run time needs them."""
     speaks_s3: bool = True
+    is_a_limit: bool = False
+    """It is no S3 server, but shows what one could do at most: never the best peer."""
     buckets: frozenset[str] = frozenset()
     """Buckets that it has from the start."""

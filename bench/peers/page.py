@@ -9,7 +9,7 @@ from bench.peers.summary import Spread, Summary, Verdict
 _UNITS: Mapping[str, str] = {CPU: "CPU", USER: "user time", RATE: "ops/s", LATENCY: "", MEMORY: ""}
 _MILLISECONDS_FROM = 10_000
 """Processor times from this many µs on are shown in milliseconds."""
-_COLUMNS = ("versitygw", "minio", "rclone", "s3proxy", "nginx")
+_COLUMNS = ("versitygw", "minio", "rclone", "s3proxy", "nginx", "least")
 
 
 def tables(summary: Summary) -> str:

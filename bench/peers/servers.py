@@ -7,9 +7,16 @@ from pathlib import Path
 
 from bench.peers.kinds import Kind, Place
 from bench.peers.loaded import KEYS_BUCKET, WITHOUT_FILES, prepared_keys
-from bench.peers.rows import DEEP
+from bench.peers.rows import CRC_BUCKET, DEEP
 
 RELAXED = "page cache, no fsync"
+
+
+def _root_keys(place: Place) -> Mapping[str, str]:
+    return {
+        "S3FRONT_ROOT_ACCESS_KEY": place.access_key,
+        "S3FRONT_ROOT_SECRET_KEY": place.secret_key,
+    }
 
 
 def _ours(shown: str, name: str, durability: str, *options: str) -> Kind:
@@ -30,10 +37,7 @@ def _ours(shown: str, name: str, durability: str, *options: str) -> Kind:
             durability,
             *options,
         ],
-        environment=lambda place: {
-            "S3FRONT_ROOT_ACCESS_KEY": place.access_key,
-            "S3FRONT_ROOT_SECRET_KEY": place.secret_key,
-        },
+        environment=_root_keys,
     )
 
 
@@ -92,12 +96,40 @@ def _prepare_nginx(place: Place) -> None:
     (place.directory / "nginx.conf").write_text(_NGINX.format(place=place))
 
 
+def _prepare_crc(place: Place) -> None:
+    place.data.mkdir()
+    _crc_settings(place).write_text(
+        f'[storages.data]\ntype = "local"\nroot = "{place.data}"\n'
+        f'[[buckets]]\nname = "{CRC_BUCKET}"\netag = "crc64nvme"\n'
+    )
+
+
+def _crc_settings(place: Place) -> Path:
+    return place.directory / "s3front.toml"
+
+
 WITH_KEYS = _ours("S3front, 10 million keys", "s3front-10m", "relaxed", *WITHOUT_FILES)
 """Ours, for a catalog without files."""
+
+
+def _with_crc_etags() -> Kind:
+    ours = _ours("S3front, ETags are CRCs, 1 worker", "s3front-crc", "relaxed", "--workers", "1")
+    return replace(
+        ours,
+        prepare=_prepare_crc,
+        command=lambda place: [
+            *(word for word in ours.command(place) if word != str(place.data)),
+            "--config",
+            str(_crc_settings(place)),
+        ],
+        buckets=frozenset({CRC_BUCKET}),
+    )
+
 
 _KINDS = (
     _ours("S3front, relaxed, 1 worker", "s3front", "relaxed", "--workers", "1"),
     _ours("S3front, relaxed, 2 workers", "s3front-2", "relaxed", "--workers", "2"),
+    _with_crc_etags(),
     _ours("S3front, full, 1 worker", "s3front-full", "full", "--workers", "1"),
     _ours("S3front, full, 2 workers", "s3front-full-2", "full", "--workers", "2"),
     replace(WITH_KEYS, prepare=prepared_keys(WITH_KEYS, DEEP), buckets=frozenset({KEYS_BUCKET})),
@@ -185,6 +217,7 @@ _KINDS = (
         package="nginx",
         prepare=_prepare_nginx,
         speaks_s3=False,
+        is_a_limit=True,
         command=lambda place: [
             str(place.program),
             "-p",
@@ -192,6 +225,19 @@ _KINDS = (
             "-c",
             str(place.directory / "nginx.conf"),
         ],
+    ),
+    Kind(
+        name="least",
+        shown="the least in Python",
+        durability=f"{RELAXED}; no S3 server",
+        is_a_limit=True,
+        command=lambda place: [
+            sys.executable,
+            str(Path(__file__).with_name("least.py")),
+            str(place.port),
+            str(place.data),
+        ],
+        environment=_root_keys,
     ),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}

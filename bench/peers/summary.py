@@ -81,7 +81,8 @@ class Summary:
         found: Mapping[str, float] = {
             peer: spread.middle
             for peer in row.peers
-            if KINDS[peer].speaks_s3 and (spread := self.spread(row.name, peer, figure)) is not None
+            if not KINDS[peer].is_a_limit
+            and (spread := self.spread(row.name, peer, figure)) is not None
         }
         if not found:
             return None
