@@ -4,9 +4,15 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from backends.mirror.body import BodyFailed
 from backends.mirror.ledger import Entry, Ledger
+from backends.mirror.refusals import REFUSALS
 
 _T = TypeVar("_T")
+
+DOUBT_S = 300.0
+"""How long after a call of which nobody knows how it ended its member is looked at: it may still be on its
+way there."""
 
 
 async def finished(act: Coroutine[Any, Any, _T]) -> _T:
@@ -34,3 +40,11 @@ async def begun(
             token, _ = beginning.result()
             await ledger.abandon(path, member, token, unknown=False)
         raise
+
+
+async def abandoned(
+    ledger: Ledger, path: str, member: str, token: int, failure: BaseException
+) -> None:
+    """The call has failed so. Unless the member has surely changed nothing, it is looked at in DOUBT_S."""
+    unknown = not isinstance(failure, (*REFUSALS, BodyFailed))
+    await finished(ledger.abandon(path, member, token, unknown=unknown, in_s=DOUBT_S))

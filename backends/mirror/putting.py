@@ -8,12 +8,12 @@ from backends.errors import Damaged, Denied, Exists, Full, NotFound, StorageErro
 from backends.interface import Fingerprint, Stored
 from backends.mirror.body import Body
 from backends.mirror.crew import Crew
-from backends.mirror.finishing import begun, finished
+from backends.mirror.finishing import DOUBT_S, begun, finished
 from backends.mirror.ledger import Entry
 from backends.mirror.marking import generation_of
 from backends.mirror.member import Member
 from backends.mirror.refusals import REFUSALS
-from backends.mirror.repairing import DOUBT_S, Repaired, Repairs
+from backends.mirror.repairing import Repaired, Repairs
 
 
 class Act(Protocol):

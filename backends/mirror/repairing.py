@@ -5,40 +5,28 @@ The ledger is the queue: each copy that is not CURRENT waits in it until it is.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypedDict
 
 from backends.errors import Exists, NotFound, StorageError, Unavailable
-from backends.interface import Can, Content, Storage, Stored
-from backends.mirror.body import Body, BodyFailed
+from backends.interface import Can, Storage, Stored
+from backends.mirror.body import BodyFailed
 from backends.mirror.crew import Crew
-from backends.mirror.finishing import begun, finished
+from backends.mirror.filling import Filling
+from backends.mirror.finishing import abandoned, begun, finished
 from backends.mirror.ledger import Copy, Entry, State
-from backends.mirror.marking import generation_of, marked
+from backends.mirror.marking import generation_of
 from backends.mirror.meeting import MARK
 from backends.mirror.member import Member
-from backends.mirror.refusals import REFUSALS
 from backends.mirror.turns import Turns
 
 AT_ONCE = 4
 """Paths that are repaired side by side."""
 BATCH = 64
 """Paths of one round."""
-DOUBT_S = 300.0
-"""How long after a call of which nobody knows how it ended its member is looked at: it may still be on its
-way there."""
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 600.0
 _IN_THE_WAY_S = 3600.0
-_PART = 64 * 1024 * 1024
-_MOST_PARTS = 10_000
-
-
-class _About(TypedDict, total=False):
-    description: bytes
-    headers: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -54,10 +42,10 @@ class Repaired:
 
 
 class Repairs:
-    """Of one mirror. What is copied is read from it by ``mirror``, which goes on where a member fails."""
+    """Of one mirror, from which what is copied is read: it goes on where a member fails."""
 
     def __init__(self, mirror: Storage, crew: Crew, turns: Turns) -> None:
-        self._mirror = mirror
+        self._filling = Filling(mirror, crew.ledger)
         self._members = crew.members
         self._ledger = crew.ledger
         self._copies = crew.copies
@@ -140,7 +128,8 @@ class Repairs:
             return
         if seen is not None and not copy.touched and generation_of(seen.description) is None:
             raise Exists(f"{path!r} is in the way, which others put there")
-        await self._copy(entry, member, creates=seen is None and Can.CREATE in member.can)
+        creates = seen is None and Can.CREATE in member.can
+        await self._filling.fill(entry, member, creates=creates)
         done.copied += 1
         done.bytes += entry.size
 
@@ -166,104 +155,13 @@ class Repairs:
         try:
             await member.ask(lambda: member.storage.delete(path))
         except BaseException as failure:
-            await self._abandon(entry, member, token, failure)
+            await abandoned(self._ledger, path, name, token, failure)
             raise
         surplus = self._is_one_too_many(entry)
         await finished(self._ledger.gone(path, name, token, surplus=surplus))
 
-    async def _abandon(
-        self, entry: Entry, member: Member, token: int, failure: BaseException
-    ) -> None:
-        unknown = not isinstance(failure, (*REFUSALS, BodyFailed))
-        await finished(
-            self._ledger.abandon(entry.path, member.name, token, unknown=unknown, in_s=DOUBT_S)
-        )
-
     def _is_one_too_many(self, entry: Entry) -> bool:
         return not self._copies and _is_held(entry)
-
-    async def _copy(self, entry: Entry, member: Member, *, creates: bool) -> None:
-        path = entry.path
-        about = _told_of(entry, member, await self._mirror.stat(path))
-        content = await self._mirror.read(path, only_if=entry.fingerprint)
-        try:
-            token, _ = await begun(self._ledger, path, member.name)
-            try:
-                stored = await self._stored(entry, member, content, about, creates=creates)
-            except BaseException as failure:
-                await self._abandon(entry, member, token, failure)
-                raise
-        finally:
-            await content.aclose()
-        is_done = await finished(
-            self._ledger.repaired(
-                path,
-                member.name,
-                token,
-                generation=entry.generation,
-                fingerprint=stored.fingerprint,
-            )
-        )
-        if not is_done:
-            raise Unavailable(f"{path!r} was changed while it was copied")
-
-    async def _stored(
-        self,
-        entry: Entry,
-        member: Member,
-        content: Content,
-        about: _About,
-        *,
-        creates: bool,
-    ) -> Stored:
-        storage, path, size = member.storage, entry.path, entry.size
-        if size > storage.limits.max_write and Can.PARTS in member.can:
-            return await self._stored_in_parts(entry, member, about)
-        body = Body(content.chunks(), size)
-        return await member.ask(
-            lambda: storage.write(path, body.pieces(), size=size, **about, create=creates)
-        )
-
-    async def _stored_in_parts(self, entry: Entry, member: Member, about: _About) -> Stored:
-        storage, path, size = member.storage, entry.path, entry.size
-        least = max(storage.limits.min_part, -(-size // _MOST_PARTS))
-        step = min(max(least, _PART), storage.limits.max_write)
-        upload = await member.ask(lambda: storage.begin_parts(path, **about))
-        try:
-            tags = [
-                (number, await self._part(entry, member, upload, number, step))
-                for number in range(1, -(-size // step) + 1)
-            ]
-            return await member.ask(lambda: storage.complete_parts(path, upload, tags))
-        except BaseException:
-            await finished(_aborted(member, path, upload))
-            raise
-
-    async def _part(self, entry: Entry, member: Member, upload: str, number: int, step: int) -> str:
-        path, first = entry.path, (number - 1) * step
-        last = min(first + step, entry.size) - 1
-        content = await self._mirror.read(path, first=first, last=last, only_if=entry.fingerprint)
-        try:
-            body = Body(content.chunks(), content.length)
-            return await member.ask(
-                lambda: member.storage.write_part(
-                    path, upload, number, body.pieces(), size=content.length
-                )
-            )
-        finally:
-            await content.aclose()
-
-
-def _told_of(entry: Entry, member: Member, stored: Stored) -> _About:
-    """What a member is to keep with the bytes, as far as it can."""
-    about = _About()
-    if Can.DESCRIBE in member.can:
-        about["description"] = marked(entry.generation, stored.description)
-        if len(about["description"]) > member.storage.limits.max_description:
-            about["description"] = marked(entry.generation, None)  # of a file of others
-    if Can.HEADERS in member.can and stored.headers is not None:
-        about["headers"] = stored.headers
-    return about
 
 
 async def _seen(member: Member, path: str) -> Stored | None:
@@ -284,10 +182,3 @@ def _is_current(seen: Stored, entry: Entry, copy: Copy) -> bool:
     return (
         generation_of(seen.description) == entry.generation and seen.fingerprint.size == entry.size
     )
-
-
-async def _aborted(member: Member, path: str, upload: str) -> None:
-    try:
-        await member.ask(lambda: member.storage.abort_parts(path, upload))
-    except StorageError:
-        return  # it goes with what the service drops after some days

@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 from structlog.testing import capture_logs
 
-from backends.mirror import putting, repairing
+from backends.mirror import finishing, putting
 from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, AS_WEBDAV
 from gateway.jobs.mirroring import Mirroring
@@ -188,7 +188,7 @@ def test_what_a_dead_worker_was_writing_is_looked_at(stand: Stand) -> None:
 def test_a_service_stops_under_load_and_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (putting, repairing):
+    for module in (putting, finishing):
         monkeypatch.setattr(module, "DOUBT_S", 0.5)
     moto = Moto()
     storages = {

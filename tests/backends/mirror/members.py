@@ -27,11 +27,11 @@ class Shaky(Around):
         self.is_down = False
         self.loses_answers = False
         self.asked = 0
-        self._fails = fails
+        self.fails = fails
 
     def answers(self, verb: str) -> None:
         self.asked += 1
-        if self.is_down or self._fails(verb):
+        if self.is_down or self.fails(verb):
             raise Unavailable("it does not answer")
 
     async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:

@@ -11,9 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from backends.errors import Damaged, Exists, NotFound, Unavailable
 from backends.interface import Storage, Stored
 from backends.mirror.breaker import Breaker
+from backends.mirror.finishing import DOUBT_S
 from backends.mirror.ledger import State
 from backends.mirror.meeting import MARK
-from backends.mirror.repairing import DOUBT_S, Repaired
+from backends.mirror.repairing import Repaired
 from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
 from gateway.catalog.sqlite.mirrors import SqliteMirrorLedger

@@ -9,7 +9,7 @@ import pytest
 from backends.errors import Damaged, NotFound, Unavailable
 from backends.interface import PIECE, Stored
 from backends.layers.timing import Timing
-from backends.mirror.repairing import DOUBT_S
+from backends.mirror.finishing import DOUBT_S
 from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
 from tests.backends.making import bytes_at, paths
 from tests.backends.mirror.members import Shaky, mirror_of

@@ -1,15 +1,18 @@
 """What members missed, lost or do late, and how it is put right."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import pytest
 
 from backends.errors import NotFound
 from backends.interface import PIECE, Limits
+from backends.mirror.finishing import DOUBT_S
 from backends.mirror.ledger import State
-from backends.mirror.repairing import DOUBT_S
 from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
 from tests.backends.making import body, bytes_at, paths
-from tests.backends.mirror.members import Faulty, Shaky, Time, mirror_of
+from tests.backends.mirror.members import Faulty, Shaky, Time, memories, mirror_of
 from tests.backends.mirror.mirrors import LONG, opened, put, repaired
 
 
@@ -56,28 +59,89 @@ async def test_bytes_that_were_changed_on_a_member_are_not_served_and_are_put_ri
     assert await bytes_at(members["nas"], ".s3front/o/aa/k") == b"data"
 
 
-async def test_what_is_too_long_for_one_write_is_repaired_in_parts() -> None:
+_T = TypeVar("_T")
+
+
+class Beside(Shaky):
+    """Somebody else puts a file there in the moment before ``verb`` is asked for."""
+
+    verb = ""
+
+    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
+        if verb == self.verb:
+            await put(self.inner, "b/k", b"theirs")
+        return await super().ask(verb, act)
+
+
+async def with_a_long_object() -> tuple[Mirror, dict[str, Shaky], Time]:
+    """More than one write to the other member may have, which lacks it."""
     small = Limits(max_segment=1024, max_path=1024, max_write=PIECE, max_description=2048)
-    members = {
-        "nas": Shaky(RemoteMemoryStorage(AS_S3, S3_LIMITS)),
-        "cloud": Shaky(RemoteMemoryStorage(AS_S3, small)),
+    nas = RemoteMemoryStorage(AS_S3, S3_LIMITS)
+    members: dict[str, Shaky] = {
+        "nas": Shaky(nas),
+        "cloud": Beside(RemoteMemoryStorage(AS_S3, small)),
     }
-    mirror = mirror_of(members)
+    time = Time()
+    mirror = mirror_of(members, time=time)
     await mirror.open()
     half = len(LONG) // 2
     upload = await mirror.begin_parts("b/k", description=b"about")
-    inner = members["nas"].inner
     member_upload = upload.split("/")[2]
     tags = [
-        (n, await inner.write_part("b/k", member_upload, n, body(data), size=half))
+        (n, await nas.write_part("b/k", member_upload, n, body(data), size=half))
         for n, data in ((1, LONG[:half]), (2, LONG[half:]))
     ]
-    inner.limits = small
+    nas.limits = small
     await mirror.complete_parts("b/k", upload, tags)
+    return mirror, members, time
+
+
+async def test_what_is_too_long_for_one_write_is_repaired_in_parts() -> None:
+    mirror, members, _ = await with_a_long_object()
     assert (await mirror.repairs.round()).copied == 1
     members["nas"].is_down = True
     assert await bytes_at(mirror, "b/k") == LONG
     assert (await mirror.stat("b/k")).description == b"about"
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+async def test_a_file_that_others_put_there_in_the_last_moment_is_not_replaced(
+    *, is_long: bool
+) -> None:
+    if is_long:
+        mirror, members, _ = await with_a_long_object()
+    else:
+        members = {**memories(), "cloud": Beside(RemoteMemoryStorage(AS_S3, S3_LIMITS))}
+        mirror = mirror_of(members)
+        await mirror.open()
+        await put(mirror, "b/k", b"ours")
+    beside = members["cloud"]
+    assert isinstance(beside, Beside)
+    beside.verb = "complete_parts" if is_long else "write"
+    done = await mirror.repairs.round()
+    assert (done.copied, done.failed) == (0, 1)
+    assert await bytes_at(beside, "b/k") == b"theirs"
+    assert [one async for one in beside.open_parts()] == []
+
+
+@pytest.mark.parametrize("verb", ["read", "piece"])
+@pytest.mark.parametrize("is_long", [False, True])
+async def test_a_source_that_fails_leaves_no_doubt_of_who_was_to_get_it(
+    verb: str, *, is_long: bool
+) -> None:
+    if is_long:
+        mirror, members, time = await with_a_long_object()
+    else:
+        mirror, members, time = await opened(failures=1000)
+        await put(mirror, "b/k", LONG)
+    for _ in range(5):
+        members["nas"].fails = lambda asked: asked == verb
+        done = await mirror.repairs.round()
+        assert (done.copied, done.failed) == (0, 1)
+        time.now_s += 170
+    assert "cloud" not in mirror.resting()
+    members["nas"].fails = lambda _: False
+    assert (await mirror.repairs.round()).copied == 1
 
 
 async def late(mode: str) -> tuple[Mirror, dict[str, Faulty], Time]:

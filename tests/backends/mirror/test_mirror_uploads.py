@@ -3,7 +3,7 @@
 import pytest
 
 from backends.errors import NotFound, Unavailable
-from backends.mirror.repairing import DOUBT_S
+from backends.mirror.finishing import DOUBT_S
 from tests.backends.making import body, bytes_at
 from tests.backends.mirror.mirrors import opened
 
