@@ -215,7 +215,8 @@ class Ledger(abc.ABC):
 
     @abc.abstractmethod
     async def postpone(self, path: str, member: str, *, in_s: float) -> None:
-        """A repair has failed."""
+        """A repair has failed: it is due again ``in_s`` from now, or when it was already to be looked at if
+        that is later."""
 
     @abc.abstractmethod
     async def backlog(self) -> Backlog: ...

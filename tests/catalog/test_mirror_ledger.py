@@ -86,6 +86,19 @@ async def test_what_may_be_on_its_way_keeps_its_copy(
     await ledger.begin("b/k", "nas")
 
 
+async def test_a_repair_that_failed_is_not_tried_before_what_may_be_on_its_way_has_come(
+    ledger: SqliteMirrorLedger, time: Time
+) -> None:
+    await held(ledger, "b/k", "cloud")
+    token, _ = await ledger.begin("b/k", "cloud")
+    await ledger.abandon("b/k", "cloud", token, unknown=True, in_s=60)
+    await ledger.postpone("b/k", "cloud", in_s=5)
+    time.now_s += 59
+    assert await ledger.due(["cloud"], limit=10) == []
+    time.now_s += 2
+    assert await ledger.due(["cloud"], limit=10) == ["b/k"]
+
+
 async def test_creating_and_the_rule_of_file_systems(ledger: SqliteMirrorLedger) -> None:
     await held(ledger, "b/k")
     with pytest.raises(Exists):

@@ -144,8 +144,8 @@ async def test_a_source_that_fails_leaves_no_doubt_of_who_was_to_get_it(
     assert (await mirror.repairs.round()).copied == 1
 
 
-async def late(mode: str) -> tuple[Mirror, dict[str, Faulty], Time]:
-    """A mirror whose first member answers no change: it is done later."""
+async def of_three() -> tuple[Mirror, dict[str, Faulty], Time]:
+    """A mirror with something on its first member."""
     time = Time()
     members = {
         name: Faulty(RemoteMemoryStorage(AS_S3, S3_LIMITS)) for name in ("nas", "cloud", "far")
@@ -153,6 +153,12 @@ async def late(mode: str) -> tuple[Mirror, dict[str, Faulty], Time]:
     mirror = mirror_of(members, time=time)
     await mirror.open()
     await put(mirror, "b/k", b"before")
+    return mirror, members, time
+
+
+async def late(mode: str) -> tuple[Mirror, dict[str, Faulty], Time]:
+    """As ``of_three``; that member answers no change any more: it is done later."""
+    mirror, members, time = await of_three()
     members["nas"].mode = mode
     return mirror, members, time
 
@@ -172,6 +178,23 @@ async def test_a_write_that_comes_late_replaces_nothing_newer() -> None:
     time.now_s += DOUBT_S + 1
     await repaired(mirror)
     assert await bytes_at(members["nas"], "b/k") == b"two"
+
+
+async def test_a_repair_that_comes_late_replaces_nothing_newer() -> None:
+    mirror, members, time = await of_three()
+    await repaired(mirror)
+    await put(mirror, "b/k", b"between")
+    members["far"].mode = "answers late"
+    assert (await mirror.repairs.round()).causes.keys() == {"far"}
+    members["far"].mode = "up"
+    time.now_s += 60
+    await repaired(mirror)
+    await put(mirror, "b/k", b"newer")
+    await repaired(mirror)
+    await members["far"].arrive()
+    time.now_s += DOUBT_S
+    await repaired(mirror)
+    assert await bytes_at(members["far"], "b/k") == b"newer"
 
 
 async def test_a_removal_that_comes_late_removes_nothing_newer() -> None:

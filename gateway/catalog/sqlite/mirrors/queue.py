@@ -31,9 +31,9 @@ async def backlog(file: LedgerFile) -> Backlog:
 
 
 def postpone(change: Change, path: str, member: str, *, in_s: float) -> None:
-    """As ``Ledger.postpone``. Raises apsw.Error."""
+    """As ``Ledger.postpone``: what may still be on its way is waited for. Raises apsw.Error."""
     change.connection.execute(
-        "UPDATE copies SET tries = tries + 1, due_ns = ? "
+        "UPDATE copies SET tries = tries + 1, due_ns = max(due_ns, ?) "
         "WHERE path = ? AND member = ? AND state != 0",
         (change.now_ns + int(in_s * NS), path, member),
     )
