@@ -188,9 +188,11 @@ class Shelf:
                     for one in waiting:
                         self._drop(index, one)
                 self._undropped -= waiting
-            elif len(self._undropped) > _UNDROPPED:
-                self._out_of_use = True
-                self._complain("too much was written while it could not be changed")
+                return
+        self._undropped.add(path)  # who dropped it before may have taken it out in between
+        if len(self._undropped) > _UNDROPPED:
+            self._out_of_use = True
+            self._complain("too much was written while it could not be changed")
 
     def _drop(self, index: Index, path: bytes) -> None:
         index.drop(path, time.monotonic_ns())

@@ -224,16 +224,39 @@ def test_what_cannot_be_dropped_is_not_served(
     assert bench.has(key_of(1).block(0))
 
 
-def test_too_many_that_cannot_be_dropped_end_its_use(
+def test_who_drops_a_path_again_does_not_trust_to_who_dropped_it_before(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    block = key_of(1).block(0)
+    bench.keep(block)
+
+    def dropped_meanwhile() -> bool:
+        bench.shelf._undropped.discard(block.path)
+        return False
+
+    monkeypatch.setattr(bench.shelf, "get_ready", dropped_meanwhile)
+    bench.shelf.drop(block.path)
+    assert not bench.has(block)
+
+
+@pytest.mark.parametrize("cause", ["closed", "full"])
+def test_too_many_that_cannot_be_dropped_end_its_use(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    def full(*_: object) -> None:
+        raise apsw.FullError("no space left")
+
     bench.keep(key_of(1).block(0))
     monkeypatch.setattr("backends.cache.shelf._UNDROPPED", 10)
-    monkeypatch.setattr(bench.shelf, "_again", time.monotonic() + 1000)
+    if cause == "full":
+        monkeypatch.setattr("backends.cache.shelf._PAUSE_S", -1.0)
+        monkeypatch.setattr(Index, "drop", full)
+    else:
+        monkeypatch.setattr(bench.shelf, "_again", time.monotonic() + 1000)
     for thing in range(2, 14):
         bench.shelf.drop(key_of(thing).path)
     assert not bench.has(key_of(1).block(0))
-    assert len(bench.complaints) == 1
+    assert bench.complaints[-1] == "too much was written while it could not be changed"
 
 
 def test_all_is_there_again_after_a_restart(bench: Bench) -> None:
