@@ -28,13 +28,13 @@ class State:
 def state_of(resource: Resource, validator: Validator) -> State:
     """Of a file. Unavailable if the server does not tell enough."""
     if resource.size is None:
-        raise Unavailable(f"the server does not tell the size of {resource.href!r}")
+        raise Unavailable(f"the server does not tell the size of {resource.href[:200]!r}")
     if resource.etag is not None and validator is not Validator.MODIFIED:
         told = f"e{resource.etag}"
     elif resource.modified_s is not None:
         told = f"m{resource.modified_s}"
     else:
-        raise Unavailable(f"the server tells neither ETag nor time of {resource.href!r}")
+        raise Unavailable(f"the server tells neither ETag nor time of {resource.href[:200]!r}")
     return State(size=resource.size, validator=told, token=resource.kept.get(STAMP, ""))
 
 

@@ -119,7 +119,7 @@ class Walk:
             return None
         if name is None or ("/" in name and "%2f" not in resource.href.lower()):
             raise Unavailable(
-                f"{self._dav.where}: tells of {resource.href!r} when asked for {folder.path!r}"
+                f"{self._dav.where}: tells of {resource.href[:200]!r} when asked for {folder.path!r}"
             )
         if not is_name(name, self._limits) or resource.status != 200:
             return None

@@ -12,10 +12,12 @@ from backends.http.dates import seconds_of
 from backends.registry import construct
 from backends.webdav.authorizing import FRESH_S, Bearer, Nobody, Password
 from backends.webdav.challenges import Challenge, Digest, challenges, digest
+from backends.webdav.dialect import Validator
 from backends.webdav.hrefs import below, decoded, encoded
 from backends.webdav.multistatus import MAX_RESPONSE, Resource, only, resources
 from backends.webdav.records import packed, unpacked
 from backends.webdav.settings import webdav_settings
+from backends.webdav.states import state_of
 from tests.backends.http.test_words import IMPOSSIBLE
 
 NAMES = st.text(alphabet="a/b%+&?#;~ é\u0301\U0001f600", min_size=1, max_size=12)
@@ -174,6 +176,13 @@ def test_a_status_that_is_none_is_a_failure(status: str) -> None:
     found = only(text.encode())
     assert found is not None
     assert found.status == 500
+
+
+def test_a_long_name_is_not_told_whole() -> None:
+    for seen in (Resource(href="/" + "x" * 100_000), Resource(href="/" + "x" * 100_000, size=1)):
+        with pytest.raises(Unavailable) as refused:
+            state_of(seen, Validator.STRONG)
+        assert len(str(refused.value)) < 400
 
 
 async def test_a_resource_has_a_bound_and_many_have_none() -> None:
