@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backends.errors import Damaged, StorageError, Unavailable
-from backends.http.connecting import connected, tls_context
+from backends.http.connecting import Names, connected, tls_context
 from backends.http.connection import Connection
 from backends.http.failures import FAILURES, NoAnswer, failure, translated
 from backends.http.origin import Origin
@@ -68,6 +68,7 @@ class Client:
         self._connections = connections
         self._pool: Pool | None = None
         self._tls: ssl.SSLContext | None = None
+        self._names = Names()
         self._agrees: bool | None = None
         """Whether who is asked if a body is to be sent says so, as far as is known."""
 
@@ -191,6 +192,7 @@ class Client:
         return await connected(
             self.origin,
             made,
+            names=self._names,
             tls=self._tls,
             allow_private=self._allow_private,
             connect_s=self.timeouts.connect_s,

@@ -32,10 +32,40 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
+class Names:
+    """Looks names up: one question for a name at a time, whoever waits for its answer.
+
+    The system's resolver holds a thread while it waits, for half a minute perhaps, and all storages
+    have the same few threads.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[str, int], asyncio.Task[list[Address]]] = {}
+
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        """What it stands for now. OSError, UnicodeError."""
+        asked = self._asked.get((host, port))
+        if asked is None:
+            asked = self._asked[host, port] = asyncio.create_task(_looked_up(host, port))
+            asked.add_done_callback(lambda done: self._answered(host, port, done))
+        return await asyncio.shield(asked)
+
+    def _answered(self, host: str, port: int, done: asyncio.Task[list[Address]]) -> None:
+        del self._asked[host, port]
+        if not done.cancelled():
+            done.exception()  # asked for, so that one nobody waits for logs nothing
+
+
+async def _looked_up(host: str, port: int) -> list[Address]:
+    loop = asyncio.get_running_loop()
+    return list(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
 async def connected(
     origin: Origin,
     protocol: Callable[[], _P],
     *,
+    names: Names,
     tls: ssl.SSLContext | None,
     allow_private: bool,
     connect_s: float,
@@ -46,7 +76,8 @@ async def connected(
     """
     host = origin.host.strip("[]")
     try:
-        reached = await _reached(host, origin.port, allow_private, connect_s)
+        found = await names.addresses(host, origin.port)
+        reached = await _reached(found, allow_private=allow_private, connect_s=connect_s)
     except UnicodeError:  # a label of the name is empty or too long
         raise Unconnected(OSError("no such name")) from None
     except OSError as error:
@@ -66,9 +97,9 @@ async def connected(
     return made
 
 
-async def _reached(host: str, port: int, allow_private: bool, connect_s: float) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+async def _reached(
+    found: Sequence[Address], *, allow_private: bool, connect_s: float
+) -> socket.socket:
     return await first_of(
         _alternating(found)[:MOST_ADDRESSES],
         lambda address: _socket(address, allow_private=allow_private, connect_s=connect_s),

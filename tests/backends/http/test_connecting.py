@@ -121,6 +121,40 @@ async def test_a_name_is_connected_to_at_each_of_its_addresses(
     assert asked == ["1 GET /"]
 
 
+async def test_a_name_is_looked_up_once_for_all_who_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A resolver that nobody answers holds one thread of a storage, and not all that there are."""
+    handle, asked = numbered(saying(reply(200)))
+    go_on = asyncio.Event()
+    looked_up = 0
+    loop = asyncio.get_running_loop()
+    async with answering(handle) as origin:
+
+        async def getaddrinfo(host: str, port: int, **_: int) -> list[Address]:
+            nonlocal looked_up
+            looked_up += host == "storage.test"
+            await go_on.wait()
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+        named = Origin(scheme="http", host="storage.test", port=origin.port)
+        async with client_of(named) as client:
+            waiting = [asyncio.create_task(client.send("GET", "/", {})) for _ in range(20)]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            waiting[0].cancel()  # the others wait on
+            await asyncio.wait(waiting[:1])
+            go_on.set()
+            answers = await asyncio.gather(*waiting[1:])
+            assert looked_up == 1
+            await (await client.send("GET", "/", {})).aclose()
+            assert looked_up == 2  # it may stand for another by then
+            for answer in answers:
+                await answer.aclose()
+    assert len(asked) == 20
+
+
 async def test_no_address_of_a_name_is_connected_to_that_is_not_public(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
