@@ -11,6 +11,7 @@ from typing import TextIO
 import click
 from rich.console import Console
 
+from bench import parameters
 from bench.crew import GeneratorError
 from bench.figure import TABLE_WIDTH, Figure, table
 from bench.run import FINISH_S, FULL_S, NAMES, SHORT_S, Terms, chosen, figures
@@ -89,10 +90,8 @@ _EPILOG = _EXAMPLES + "\n".join(f"  {name:<26}{_ABOUT[name]}" for name in NAMES)
     show_default=True,
     help="Generators the clients are spread over; more if one of them is busier than the server.",
 )
-@click.option(
-    "--directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the server's temporary directory is made: a disk like the one of interest.",
+@parameters.directory(
+    "Where the server's temporary directory is made: a disk like the one of interest."
 )
 @click.argument("server_options", nargs=-1)
 def bench(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from bench import parameters
 from bench.keys.extrapolation import markdown
 from bench.keys.measuring import KeysError, Terms, files_of, measured
 from bench.machine import about_machine
@@ -30,19 +31,9 @@ _WITH_DISK = "PUT and HEAD are of objects with files, put among the others."
     show_default=True,
     help="Sizes of the catalog, in rising order, at least two.",
 )
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0.2, 60),
-    default=2.0,
-    show_default=True,
-    help="Of each round.",
-)
-@click.option("--rounds", type=click.IntRange(1, 50), default=5, show_default=True)
-@click.option(
-    "--directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the server's directory is made: 10 million keys need 3 GB.",
-)
+@parameters.seconds(2.0, "round")
+@parameters.rounds
+@parameters.directory("Where the server's directory is made: 10 million keys need 3 GB.")
 @click.option(
     "--write",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

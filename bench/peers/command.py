@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from bench import parameters
 from bench.machine import about_machine
 from bench.page import minute, put_into
 from bench.peers.kinds import Kind
@@ -45,30 +46,11 @@ Rows; a beginning like put-1m or rate means all that begin so:
     metavar="NAME",
     help=f"Only these; with commas. Known: {', '.join(KINDS)}.",
 )
-@click.option("--rounds", type=click.IntRange(1, 50), default=5, show_default=True)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0.2, 60),
-    default=4.0,
-    show_default=True,
-    help="Of each server in each round of each row.",
-)
-@click.option(
-    "--directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the servers' directories are made: a disk like the one of interest.",
-)
-@click.option(
-    "--json",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a line of JSON for each sample to this file; standard output without it.",
-)
-@click.option(
-    "--write",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Put the tables between the marks of this page.",
-)
+@parameters.rounds
+@parameters.seconds(4.0, "server in each round of each row")
+@parameters.directory("Where the servers' directories are made: a disk like the one of interest.")
+@parameters.samples
+@parameters.page
 @click.option(
     "--from",
     "earlier",

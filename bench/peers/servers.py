@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from bench.peers import nginx
 from bench.peers.kinds import Kind, Place
 from bench.peers.loaded import KEYS_BUCKET, WITHOUT_FILES, prepared_keys
 from bench.peers.rows import CRC_BUCKET, DEEP
@@ -60,26 +61,6 @@ _LOGBACK = """\
   <root level="WARN"><appender-ref ref="STDERR"/></root>
 </configuration>
 """
-_NGINX = """\
-daemon off;
-worker_processes 1;
-pid {place.directory}/pid;
-error_log stderr error;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  sendfile on;
-  tcp_nopush on;
-  keepalive_requests 100000000;
-  client_body_temp_path {place.directory}/body;
-  proxy_temp_path {place.directory}/proxy;
-  fastcgi_temp_path {place.directory}/fastcgi;
-  uwsgi_temp_path {place.directory}/uwsgi;
-  scgi_temp_path {place.directory}/scgi;
-  open_file_cache off;
-  server {{ listen 127.0.0.1:{place.port} reuseport; root {place.data}; }}
-}}
-"""
 
 
 def _prepare_s3proxy(place: Place) -> None:
@@ -89,11 +70,10 @@ def _prepare_s3proxy(place: Place) -> None:
 
 
 def _prepare_nginx(place: Place) -> None:
-    place.data.mkdir()
+    nginx.prepare(place, server="open_file_cache off;")
     # A master that runs as root gives its workers to a user who must be able to read the files.
     for folder in (place.directory, place.data):
         folder.chmod(0o755)
-    (place.directory / "nginx.conf").write_text(_NGINX.format(place=place))
 
 
 def _prepare_crc(place: Place) -> None:
@@ -218,13 +198,7 @@ _KINDS = (
         prepare=_prepare_nginx,
         speaks_s3=False,
         is_a_limit=True,
-        command=lambda place: [
-            str(place.program),
-            "-p",
-            str(place.directory),
-            "-c",
-            str(place.directory / "nginx.conf"),
-        ],
+        command=nginx.command,
     ),
     Kind(
         name="least",

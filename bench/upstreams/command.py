@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from bench import parameters
 from bench.machine import about_machine
 from bench.page import heading, minute, put_into
 from bench.peers.load import LoadError
@@ -26,30 +27,11 @@ from conformance.outcome import BuildError
 @click.option(
     "--upstream", "names", multiple=True, type=click.Choice(list(UPSTREAMS)), help="Only these."
 )
-@click.option("--rounds", type=click.IntRange(1, 50), default=5, show_default=True)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0.2, 60),
-    default=2.0,
-    show_default=True,
-    help="Of each way in each round of each row.",
-)
-@click.option(
-    "--directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the servers' directories are made.",
-)
-@click.option(
-    "--json",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a line of JSON for each sample to this file; standard output without it.",
-)
-@click.option(
-    "--write",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Put the table between the marks of this page.",
-)
+@parameters.rounds
+@parameters.seconds(2.0, "way in each round of each row")
+@parameters.directory("Where the servers' directories are made.")
+@parameters.samples
+@parameters.page
 def upstreams(
     *,
     rows: Sequence[str],

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.peers import nginx
 from bench.peers.kinds import Kind, Place
 from bench.peers.processes import Running
 from bench.peers.servers import KINDS
@@ -10,41 +11,14 @@ from bench.peers.servers import KINDS
 HELD = "held"
 """The bucket of the upstream that the gateway has for a storage, where the upstream has buckets."""
 
-_DAV = """\
+_MAIN = """\
 load_module /usr/lib/nginx/modules/ngx_http_dav_ext_module.so;
-daemon off;
-master_process off;
-worker_processes 1;
-pid {place.directory}/pid;
-error_log stderr error;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  sendfile on;
-  tcp_nopush on;
-  keepalive_requests 100000000;
-  client_max_body_size 0;
-  client_body_temp_path {place.directory}/body;
-  proxy_temp_path {place.directory}/proxy;
-  fastcgi_temp_path {place.directory}/fastcgi;
-  uwsgi_temp_path {place.directory}/uwsgi;
-  scgi_temp_path {place.directory}/scgi;
-  server {{
-    listen 127.0.0.1:{place.port} reuseport;
-    location / {{
-      root {place.data};
-      dav_methods PUT DELETE MKCOL COPY MOVE;
-      dav_ext_methods PROPFIND OPTIONS;
-      create_full_put_path on;
-    }}
-  }}
-}}
-"""
-
-
-def _prepare_dav(place: Place) -> None:
-    place.data.mkdir()
-    (place.directory / "nginx.conf").write_text(_DAV.format(place=place))
+master_process off;"""
+_SERVER = """\
+client_max_body_size 0;
+    dav_methods PUT DELETE MKCOL COPY MOVE;
+    dav_ext_methods PROPFIND OPTIONS;
+    create_full_put_path on;"""
 
 
 _NGINX = Kind(
@@ -52,15 +26,9 @@ _NGINX = Kind(
     shown="WebDAV: nginx with dav-ext, 1 process",
     durability="page cache, no fsync",
     package="nginx",
-    prepare=_prepare_dav,
+    prepare=lambda place: nginx.prepare(place, main=_MAIN, server=_SERVER),
     speaks_s3=False,
-    command=lambda place: [
-        str(place.program),
-        "-p",
-        str(place.directory),
-        "-c",
-        str(place.directory / "nginx.conf"),
-    ],
+    command=nginx.command,
 )
 
 
