@@ -9,6 +9,7 @@ import click
 from backends.errors import StorageError
 from backends.interface import RESERVED, Can
 from gateway.catalog.errors import CatalogError
+from gateway.cli import parameters
 from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
 from gateway.safekeeping import marks
@@ -41,14 +42,8 @@ Example:
 
 @click.command(epilog=_BACKUP)
 @click.argument("target", type=click.Path(path_type=Path))
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file of the server. [S3FRONT_CONFIG]",
-)
+@parameters.folder
+@parameters.config
 @click.option("--verify", is_flag=True, help="Read the whole backup again and compare digests.")
 @click.option("--no-keys", is_flag=True, help="Leave the generated keys out.")
 def backup(

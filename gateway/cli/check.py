@@ -13,6 +13,7 @@ import click
 from backends.errors import StorageError
 from gateway.catalog.errors import CatalogDamaged, CatalogError
 from gateway.catalog.sqlite import renewing
+from gateway.cli import parameters
 from gateway.cli.opening import opened
 from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
@@ -80,14 +81,8 @@ class _Told:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file of the server. [S3FRONT_CONFIG]",
-)
+@parameters.folder
+@parameters.config
 @click.option("--deep", is_flag=True, help="Read every byte and compute every digest.")
 @click.option(
     "--repair",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli import parameters
 from gateway.cli.settings import load_or_exit
 from gateway.settings.model import Settings
 
@@ -16,14 +17,8 @@ In a Dockerfile:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file of the server. [S3FRONT_CONFIG]",
-)
+@parameters.folder
+@parameters.config
 @click.option("--address", help="Where the server listens: host:port. [S3FRONT_ADDRESS]")
 @click.option(
     "--timeout",

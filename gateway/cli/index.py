@@ -12,6 +12,7 @@ from backends.errors import StorageError
 from backends.interface import Can
 from gateway.catalog.errors import CatalogError, NoSuchBucket
 from gateway.catalog.outside import MissingLimit
+from gateway.cli import parameters
 from gateway.cli.opening import opened
 from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
@@ -40,14 +41,8 @@ cannot be used.
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("name", metavar="BUCKET")
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file of the server. [S3FRONT_CONFIG]",
-)
+@parameters.folder
+@parameters.config
 @click.option("--json", "as_json", is_flag=True, help="The counts as one JSON object.")
 def index(name: str, folder: Path | None, file: Path | None, *, as_json: bool) -> None:
     """Make objects of all that others put into BUCKET, behind a network. The server may run.

@@ -13,6 +13,7 @@ from backends.errors import StorageError
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.sqlite.copying import copy_online
 from gateway.catalog.sqlite.drafting import Draft
+from gateway.cli import parameters
 from gateway.cli.progress import progress_bars
 from gateway.cli.settings import load_or_exit
 from gateway.safekeeping import marks
@@ -41,14 +42,8 @@ Exit codes: 2 the settings are wrong, 3 a storage cannot be used, 1 anything els
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file of the server. [S3FRONT_CONFIG]",
-)
+@parameters.folder
+@parameters.config
 @click.option(
     "--from",
     "source",

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from gateway.cli import parameters
 from gateway.settings.loader import Loaded, load
 from gateway.settings.model import Settings, in_order, named
 from gateway.settings.problems import SettingsError
@@ -33,16 +34,7 @@ def with_settings(command: Decorated) -> Decorated:
             metavar=name.upper(),
             help=f"{description} {named_in}",
         )(command)
-    command = click.option(
-        "-c",
-        "--config",
-        "file",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Configuration file (TOML). [S3FRONT_CONFIG]",
-    )(command)
-    return click.argument(
-        "folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path)
-    )(command)
+    return parameters.folder(parameters.config(command))
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:

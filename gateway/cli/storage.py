@@ -9,6 +9,7 @@ import click
 
 from backends import registry
 from backends.trying import Finding, Grade
+from gateway.cli import parameters
 from gateway.cli.settings import load_or_exit
 from gateway.server.failure import Exit
 from gateway.settings.mirrors import mirror_settings
@@ -29,14 +30,6 @@ _MARKS = {
     Grade.WRONG: ("WRONG", "red"),
 }
 
-_config = click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file of the server. [S3FRONT_CONFIG]",
-)
-
 
 @click.group(epilog=_EXAMPLES)
 def storage() -> None:
@@ -44,7 +37,7 @@ def storage() -> None:
 
 
 @storage.command(name="list", short_help="Name, type and place of each storage.")
-@_config
+@parameters.config
 def list_(file: Path | None) -> None:
     """Print the storages: name, type, where it is. One with * takes what no bucket places elsewhere."""
     settings = load_or_exit(None, file, {}).settings
@@ -55,7 +48,7 @@ def list_(file: Path | None) -> None:
 
 @storage.command(short_help="Write, read, list, copy and delete something small there.")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@_config
+@parameters.config
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def test(names: Sequence[str], file: Path | None, *, as_json: bool) -> None:
     """Try whether storages work: all of them, or those that are named.
