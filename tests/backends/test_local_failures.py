@@ -5,7 +5,6 @@ import ctypes
 import errno
 import os
 import resource
-import shutil
 import sys
 import tempfile
 import threading
@@ -26,8 +25,7 @@ from backends.local import making_room, staging
 from backends.local.faults import translated
 from backends.local.storage import LocalStorage
 from tests.backends.making import body, bytes_at, drained, paths, sealed
-
-NOBODY = 65534
+from tests.unprivileged import unprivileged_home
 
 
 def open_descriptors() -> set[str]:
@@ -128,15 +126,8 @@ async def test_room_is_made_for_bytes_that_are_to_come(local: LocalStorage, root
 
 @pytest.fixture
 async def unprivileged() -> AsyncIterator[Path]:
-    """A directory of a user who is not root; for the time of the test the process is that user."""
-    home = Path(tempfile.mkdtemp())
-    us = os.geteuid()
-    if us == 0:
-        os.chown(home, NOBODY, NOBODY)
-        os.seteuid(NOBODY)
-    yield home
-    os.seteuid(us)
-    shutil.rmtree(home)
+    with unprivileged_home() as home:
+        yield home
 
 
 async def test_what_is_forbidden_is_denied(unprivileged: Path) -> None:

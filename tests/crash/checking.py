@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 
 from tests.crash.journal import ABSENT, Journal
-from tests.crash.workload import Upload, wrong
+from tests.crash.workload import Upload, Workload, wrong
 from tests.live.client import Client, quoted
 
 
@@ -72,6 +72,14 @@ def check_uploads(client: Client, uploads: Sequence[Upload]) -> list[str]:
         if answer.status != 200 or answer.texts("Part/ETag") != [e for _, e in upload.etags]:
             problems.append(f"parts of {upload.id} of {path}: {answer} {answer.body!r}")
     return problems
+
+
+def check_all(client: Client, workload: Workload, buckets: Sequence[str]) -> list[str]:
+    """What is wrong with the uploads and the objects of the buckets, and with which buckets there are."""
+    problems = check_uploads(client, workload.uploads)
+    for bucket in buckets:
+        problems += check_objects(client, workload.journal, bucket, settle=True)
+    return problems + check_buckets(client, workload.journal, buckets)
 
 
 def doomed(root: Path) -> list[str]:

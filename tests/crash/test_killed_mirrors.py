@@ -16,7 +16,7 @@ from gateway.catalog.sqlite.mirrors import SqliteMirrorLedger
 from gateway.service.certainty import MARK as IDENTITY
 from tests.backends.making import bytes_at, paths
 from tests.backends.s3.moto_server import moto_settings
-from tests.crash.checking import check_buckets, check_objects, check_uploads
+from tests.crash.checking import check_all
 from tests.crash.journal import Journal
 from tests.crash.serving import killable
 from tests.crash.test_killed_processes import BUCKETS, one_round
@@ -42,10 +42,7 @@ def test_members_are_equal_after_a_few_rounds(tmp_path: Path) -> None:
                 for bucket in BUCKETS:
                     server.client.make_bucket(bucket)
             else:
-                problems = check_uploads(server.client, workload.uploads)
-                for bucket in BUCKETS:
-                    problems += check_objects(server.client, workload.journal, bucket, settle=True)
-                problems += check_buckets(server.client, workload.journal, BUCKETS)
+                problems = check_all(server.client, workload, BUCKETS)
                 assert not problems, (workload.seed, round, problems)
             if round < ROUNDS:
                 one_round(server, workload, chance, round)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.buffers import BATCH
-from tests.crash.checking import check_buckets, check_objects, check_uploads, leftovers
+from tests.crash.checking import check_all, leftovers
 from tests.crash.journal import Journal
 from tests.crash.serving import Killable, killable
 from tests.crash.workload import LOST, Workload
@@ -106,10 +106,7 @@ def kill_again_and_again(folder: Path, *, rounds: int) -> None:
                 for bucket in BUCKETS:
                     server.client.make_bucket(bucket)
             else:
-                problems = check_uploads(server.client, workload.uploads)
-                for bucket in BUCKETS:
-                    problems += check_objects(server.client, workload.journal, bucket, settle=True)
-                problems += check_buckets(server.client, workload.journal, BUCKETS)
+                problems = check_all(server.client, workload, BUCKETS)
                 problems += leftovers(root)
                 assert not problems, (workload.seed, round, problems)
             if round < rounds:

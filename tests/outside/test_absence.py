@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from gateway.service.finding import Outcome
 from tests.live.client import Client
 from tests.live.server import Live, running
 from tests.outside.waiting import until
+from tests.unprivileged import unprivileged_home
 
 
 def walked(live: Live, bucket: str, prefix: str = "") -> Outcome:
@@ -184,21 +184,11 @@ def test_a_folder_whose_name_no_bucket_can_have_is_told_once(
     assert client.get(name, "key").status in {400, 404}
 
 
-NOBODY = 65534
-
-
 @pytest.fixture
 def unprivileged(client: Client, bucket: str) -> Iterator[Path]:
-    """A directory of a user to whom permissions mean something."""
     client.get(bucket, "none")  # imports what that user may not be able to
-    home = Path(tempfile.mkdtemp())
-    us = os.geteuid()
-    if us == 0:
-        os.chown(home, NOBODY, NOBODY)
-        os.seteuid(NOBODY)
-    yield home
-    os.seteuid(us)
-    shutil.rmtree(home)
+    with unprivileged_home() as home:
+        yield home
 
 
 def test_what_is_closed_to_us_is_neither_gone_nor_in_the_way_of_the_rest(

@@ -20,8 +20,8 @@ from gateway.server.start import FACTORY
 from gateway.service import removing
 from gateway.service.certainty import MARK
 from tests.backends.s3.moto_server import moto_settings
-from tests.linearizable.checker import all_impossible
 from tests.linearizable.clients import ClientOfKeys, Load, Seen
+from tests.linearizable.judging import judged, run_with_kills
 from tests.linearizable.workers import Workers, workers
 from tests.live.client import ACCESS_KEY, SECRET_KEY, Client
 from tests.seeds import seed
@@ -95,26 +95,6 @@ def server(service: Service) -> Iterator[Workers]:
         yield server
 
 
-def judged(load: Load) -> None:
-    wrong = all_impossible(load.history)
-    assert not wrong, "\n".join(f"{key!r}: {verdict}" for key, verdict in wrong.items())
-
-
-def run_with_kills(server: Workers, load: Load, kills: int) -> None:
-    """Kill a worker each time another share of the work is done."""
-    running = threading.Thread(target=load.run)
-    running.start()
-    whole = load.clients * load.acts
-    try:
-        for number in range(kills):
-            share = whole * (number + 1) // (kills + 1)
-            until(lambda share=share: load.done >= share or not running.is_alive(), seconds=600)  # type: ignore[misc]
-            server.kill_one(number)
-    finally:
-        running.join()
-    assert load.done == whole
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kills", [0, 3])
 def test_what_clients_see_is_linearizable(service: Service, server: Workers, kills: int) -> None:
@@ -137,8 +117,7 @@ def test_it_is_so_when_all_processes_are_killed_and_start_again(service: Service
         last = ClientOfKeys(client, "shared", "last", random.Random(1))
         last.look_at_all()
         history += last.seen
-    wrong = all_impossible(history)
-    assert not wrong, "\n".join(f"{key!r}: {verdict}" for key, verdict in wrong.items())
+    judged(history)
     held, known = asyncio.run(service.left())
     assert held == known
 
@@ -194,7 +173,7 @@ def test_it_is_so_for_long(service: Service, server: Workers) -> None:
 def check(service: Service, server: Workers, *, kills: int, acts: int) -> None:
     load = Load(client=server.client, bucket="shared", seed=seed("load"), acts=acts)
     run_with_kills(server, load, kills)
-    judged(load)
+    judged(load.history)
     assert len(load.history) > 200
     assert (load.lost > 0) is (kills > 0)
     server.stop()

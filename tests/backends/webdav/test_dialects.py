@@ -7,29 +7,14 @@ import aiohttp
 import pytest
 
 from backends.interface import Can
-from backends.webdav.dialect import BLANK, Chunks, Destination, Dialect, Kind, Validator, kind_of
+from backends.webdav.dialect import BLANK, Chunks, Kind, Validator, kind_of
 from backends.webdav.settings import webdav_settings
 from backends.webdav.storage import WebDavStorage
 from tests.backends.making import body, drained
+from tests.backends.webdav.opening import HONEST
 from tests.backends.webdav.serving import running, settings_of
 
-APACHE = Dialect(
-    kind=Kind.APACHE,
-    base="/",
-    destination=Destination.URL,
-    creates=True,
-    copies=True,
-    validator=Validator.WEAK,
-    renames=True,
-    at_once=True,
-    properties=True,
-    ranges=True,
-    if_match=True,
-    spares_folders=True,
-    hides_dots=False,
-    folds=False,
-    lost=frozenset({".dav"}),
-)
+APACHE = replace(HONEST, kind=Kind.APACHE, validator=Validator.WEAK, lost=frozenset({".dav"}))
 SEEN = {
     "apache": APACHE,
     "lighttpd": replace(
