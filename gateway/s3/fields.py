@@ -8,11 +8,13 @@
 
 ``read(UploadPart, target, headers)`` gives a frozen value or raises S3Error: InvalidArgument with
 ArgumentName and ArgumentValue for what is missing or malformed, unless the parser has a code of its
-own. A field without a default must be sent. The class is taken apart once, when it is declared.
+own. A field without a default must be sent; ``missing`` is the error where S3 has one of its own. The
+class is taken apart once, when it is declared.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
 from typing import Any, Final, TypeVar, dataclass_transform, overload
 
 from gateway.s3.errors import S3Error
@@ -48,6 +50,7 @@ class Place:
     location: str
     name: str
     parse: Callable[[Any], Any]
+    missing: Callable[[], S3Error] | None = None
 
 
 @overload
@@ -75,14 +78,22 @@ def query(name: str, parse: Callable[[str], Any] = text, *, default: Any = MISSI
 @overload
 def header(name: str) -> str: ...
 @overload
-def header(name: str, parse: Callable[[str], T]) -> T: ...
+def header(
+    name: str, parse: Callable[[str], T], *, missing: Callable[[], S3Error] | None = None
+) -> T: ...
 @overload
 def header(name: str, *, default: D) -> str | D: ...
 @overload
 def header(name: str, parse: Callable[[str], T], *, default: D) -> T | D: ...
-def header(name: str, parse: Callable[[str], Any] = text, *, default: Any = MISSING) -> Any:
-    """A header."""
-    return _field("header", name, parse, default)
+def header(
+    name: str,
+    parse: Callable[[str], Any] = text,
+    *,
+    default: Any = MISSING,
+    missing: Callable[[], S3Error] | None = None,
+) -> Any:
+    """A header. ``missing`` makes the error if it is not sent, where it must be."""
+    return _field("header", name, parse, default, missing)
 
 
 def metadata(*, default_factory: Callable[[], Mapping[str, str]]) -> Any:
@@ -104,8 +115,14 @@ def document(name: str, parse: Callable[[bytes], Any], *, default: Any = MISSING
     return _field("document", name, parse, default)
 
 
-def _field(location: str, name: str, parse: Callable[[Any], Any], default: Any) -> Any:
-    place = Place(location=location, name=name, parse=parse)
+def _field(
+    location: str,
+    name: str,
+    parse: Callable[[Any], Any],
+    default: Any,
+    missing: Callable[[], S3Error] | None = None,
+) -> Any:
+    place = Place(location=location, name=name, parse=parse, missing=missing)
     return field(default=default, metadata={_PLACE: place})
 
 
@@ -120,7 +137,7 @@ class _Plan:
 
     query: tuple[tuple[str, str, Callable[[str], Any] | None], ...]
     header: tuple[tuple[str, str, Callable[[str], Any] | None], ...]
-    required: tuple[tuple[str, str], ...]
+    required: tuple[tuple[str, Callable[[], S3Error]], ...]
     uri: tuple[tuple[str, str, Callable[[str], Any] | None], ...]
     metadata: str | None
     checksums: str | None
@@ -162,10 +179,9 @@ def read(cls: type[T], target: Target, headers: Mapping[str, str], body: bytes =
     if target.params:
         _read_each(plan.query, target.params, values)
     _read_each(plan.header, headers, values)
-    for name, wire in plan.required:
+    for name, missing in plan.required:
         if name not in values:
-            message = f"The required parameter {wire} is missing."
-            raise S3Error("InvalidArgument", message, ArgumentName=wire, ArgumentValue="")
+            raise missing()
     if plan.metadata is not None:
         values[plan.metadata] = read_metadata(headers)
     if plan.checksums is not None:
@@ -203,7 +219,7 @@ def _read_each(
 def _plan(cls: type) -> _Plan:
     by: dict[str, list[tuple[str, str, Any]]] = {}
     optional: set[str] = set()
-    required: list[tuple[str, str]] = []
+    required: list[tuple[str, Callable[[], S3Error]]] = []
     for name, place in places(cls).items():
         wire = place.name.lower() if place.location == "header" else place.name
         parse = None if place.parse is text else place.parse
@@ -213,7 +229,7 @@ def _plan(cls: type) -> _Plan:
         if each.default is not MISSING:
             optional.add(each.name)
         elif place.location in {"querystring", "header"}:
-            required.append((each.name, place.name))
+            required.append((each.name, place.missing or partial(_missing, place.name)))
     document = next(iter(by.get("document", [])), None)
     return _Plan(
         query=tuple(by.get("querystring", ())),
@@ -224,6 +240,11 @@ def _plan(cls: type) -> _Plan:
         checksums=next((name for name, _, _ in by.get("checksums", ())), None),
         document=document and (document[0], document[2], document[0] in optional),
     )
+
+
+def _missing(wire: str) -> S3Error:
+    message = f"The required parameter {wire} is missing."
+    return S3Error("InvalidArgument", message, ArgumentName=wire, ArgumentValue="")
 
 
 def _parsed(parse: Callable[[str], Any], wire: str, value: str) -> Any:

@@ -42,6 +42,20 @@ def page_size(most: int) -> Callable[[str], int]:
     return lambda value: min(number(value), most) if value else most
 
 
+def page_size_or_default(most: int) -> Callable[[str], int]:
+    """The same, but what is no such number counts as not sent: so S3 reads ``x-amz-max-parts``
+    (versitygw #1806)."""
+    strict = page_size(most)
+
+    def parse(value: str) -> int:
+        try:
+            return strict(value)
+        except Malformed:
+            return most
+
+    return parse
+
+
 def marker_number(value: str) -> int:
     """``part-number-marker``: list parts above this number; empty is 0."""
     return _ANY_COUNT(value) if value else 0
@@ -65,11 +79,11 @@ def one_of(values: Collection[str], message: str) -> Callable[[str], str]:
 
 
 def some_of(values: Collection[str], message: str) -> Callable[[str], tuple[str, ...]]:
-    """One or more of ``values``, separated by commas, each once, in the order sent."""
+    """``values`` separated by commas, each once, in the order sent; maybe none."""
     known = frozenset(values)
 
     def parse(value: str) -> tuple[str, ...]:
-        names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+        names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
         if not known.issuperset(names):
             raise Malformed(message)
         return names

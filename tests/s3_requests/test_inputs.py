@@ -259,7 +259,9 @@ def test_a_part_number_is_between_1_and_10000(cls: type, sent: str) -> None:
             "InvalidArgument",
             "part-number-marker",
         ),
-        (GetObjectAttributes, {}, {}, "InvalidArgument", "x-amz-object-attributes"),
+        (GetObjectAttributes, {}, {}, "InvalidRequest", None),
+        (GetObjectAttributes, {}, {"x-amz-object-attributes": ""}, "InvalidRequest", None),
+        (GetObjectAttributes, {}, {"x-amz-object-attributes": " , "}, "InvalidRequest", None),
         (
             GetObjectAttributes,
             {},
@@ -342,6 +344,12 @@ def test_attributes_are_a_list() -> None:
         {"x-amz-object-attributes": "ETag, ObjectSize,ETag", "x-amz-max-parts": "5000"},
     )
     assert (found.object_attributes, found.max_parts) == (("ETag", "ObjectSize"), 1000)
+
+
+@pytest.mark.parametrize(("sent", "most"), [("-1", 1000), ("few", 1000), ("", 1000), ("7", 7)])
+def test_a_number_of_parts_to_tell_that_is_none_counts_as_not_sent(sent: str, most: int) -> None:
+    wanted = {"x-amz-object-attributes": "ObjectParts", "x-amz-max-parts": sent}
+    assert read(GetObjectAttributes, OBJECT, wanted).max_parts == most
 
 
 def test_a_copy_has_its_source_and_its_directives() -> None:

@@ -8,13 +8,14 @@ none count as not sent (RFC 9110, 13.1.3).
 from collections.abc import Mapping
 
 from gateway.s3.dates import parse_http_date
+from gateway.s3.errors import S3Error
 from gateway.s3.fields import checksums, document, header, metadata, path, query, request_input
 from gateway.s3.parsers import (
     checksum_algorithm,
     checksum_mode,
     date,
     marker_number,
-    page_size,
+    page_size_or_default,
     part_number,
     redirect_location,
     some_of,
@@ -29,6 +30,22 @@ MAX_PARTS = 1000
 OBJECT_ATTRIBUTES = ("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
 _OWNER = "x-amz-expected-bucket-owner"
 _SIZE = whole(0, 2**63 - 1)
+_known_attributes = some_of(OBJECT_ATTRIBUTES, "Invalid attribute name specified.")
+
+
+def _no_attributes() -> S3Error:
+    return S3Error(
+        "InvalidRequest",
+        "The x-amz-object-attributes header specifying the attributes to be retrieved is either "
+        "missing or empty",
+    )
+
+
+def _object_attributes(value: str) -> tuple[str, ...]:
+    names = _known_attributes(value)
+    if not names:
+        raise _no_attributes()
+    return names
 
 
 @request_input
@@ -98,11 +115,10 @@ class GetObjectAttributes:
     bucket: str = path("Bucket")
     key: str = path("Key")
     version_id: str | None = query("versionId", version_id, default=None)
-    max_parts: int = header("x-amz-max-parts", page_size(MAX_PARTS), default=MAX_PARTS)
+    max_parts: int = header("x-amz-max-parts", page_size_or_default(MAX_PARTS), default=MAX_PARTS)
     part_number_marker: int = header("x-amz-part-number-marker", marker_number, default=0)
     object_attributes: tuple[str, ...] = header(
-        "x-amz-object-attributes",
-        some_of(OBJECT_ATTRIBUTES, "Invalid attribute name specified."),
+        "x-amz-object-attributes", _object_attributes, missing=_no_attributes
     )
     expected_bucket_owner: str | None = header(_OWNER, default=None)
 
