@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.s3.errors import S3Error
-from gateway.s3.names import can_be_a_bucket
+from gateway.s3.names import can_be_a_bucket, can_be_a_version
 from gateway.s3.target import check_key, decode_form
 
 HEADER = "x-amz-copy-source"
@@ -51,9 +51,12 @@ def _version(query: str, value: str) -> str:
     if not version:
         raise _refused("Version id cannot be the empty string", value)
     try:
-        return decode_form(version)
+        id = decode_form(version)
     except S3Error:
         raise _refused("Invalid copy source encoding.", value) from None
+    if not can_be_a_version(id):
+        raise _refused("Invalid version id specified", value)
+    return id
 
 
 def _refused(message: str, value: str) -> S3Error:

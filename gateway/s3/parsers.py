@@ -6,6 +6,7 @@ from typing import Final
 from gateway.s3.dates import parse_http_date
 from gateway.s3.errors import S3Error
 from gateway.s3.fields import ALGORITHMS, Malformed
+from gateway.s3.names import can_be_a_version
 
 _INT32: Final = 2**31 - 1
 
@@ -99,10 +100,17 @@ def url_encoding(value: str) -> str:
 
 
 def version_id(value: str) -> str:
-    """``versionId``: not empty."""
+    """``versionId``: what can be one."""
     if not value:
         raise Malformed("Version id cannot be the empty string")
+    if not can_be_a_version(value):
+        raise Malformed("Invalid version id specified")
     return value
+
+
+def version_id_marker(value: str) -> str:
+    """``version-id-marker``: empty, or what can be a version's id."""
+    return version_id(value) if value else ""
 
 
 def date(value: str) -> int:

@@ -19,6 +19,7 @@ from gateway.s3.inputs.objects import (
 )
 from gateway.s3.message import Stream
 from gateway.s3.metadata import stored_headers
+from gateway.s3.names import can_be_a_version
 from gateway.s3.ranges import ByteRange, parse_range, part_range
 from gateway.s3.results import (
     DeletedObject,
@@ -257,14 +258,20 @@ async def delete_objects(context: Context, input: DeleteObjects) -> DeleteObject
 async def _delete_one(
     context: Context, bucket: Bucket, item: ObjectIdentifier
 ) -> DeleteError | None:
+    if item.version_id is not None and not can_be_a_version(item.version_id):
+        # Only here S3 says so; a DeleteObject with such an id is refused as InvalidArgument.
+        return _not_deleted(item, S3Error("NoSuchVersion"))
     condition = replace(
         write_condition(item.e_tag, None), size=item.size, modified_s=item.last_modified_time
     )
     try:
         await _delete(context, bucket, item.key, item.version_id, condition)
     except (CatalogError, StorageError) as fault:
-        error = s3_error(fault)
-        return DeleteError(
-            key=item.key, code=error.code, message=error.message, version_id=item.version_id
-        )
+        return _not_deleted(item, s3_error(fault))
     return None
+
+
+def _not_deleted(item: ObjectIdentifier, error: S3Error) -> DeleteError:
+    return DeleteError(
+        key=item.key, code=error.code, message=error.message, version_id=item.version_id
+    )

@@ -125,6 +125,21 @@ def test_a_version_that_is_not_there_leaves_the_object(client: Client, bucket: s
     assert client.get(bucket, "a").status == 404
 
 
+def test_one_of_many_whose_version_id_is_none_is_not_deleted(client: Client, bucket: str) -> None:
+    client.put(bucket, "a", b"x")
+    answer = client.request(
+        "POST",
+        f"/{bucket}",
+        "delete",
+        body=b"<Delete><Object><Key>a</Key><VersionId>abc</VersionId></Object></Delete>",
+    )
+    assert answer.status == 200
+    told = (answer.text("Error/Key"), answer.text("Error/VersionId"), answer.text("Error/Code"))
+    assert told == ("a", "abc", "NoSuchVersion")
+    assert answer.texts("Deleted/Key") == []
+    assert client.get(bucket, "a").body == b"x"
+
+
 def test_a_document_that_is_too_long_is_not_read(live: Live, client: Client, bucket: str) -> None:
     client.put(bucket, "a", b"x")
     body = b"<Delete><Object><Key>a</Key></Object>" + b" " * 3_000_000 + b"</Delete>"

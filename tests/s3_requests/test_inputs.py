@@ -28,7 +28,7 @@ from gateway.s3.fields import (
 from gateway.s3.inputs.buckets import CreateBucket, HeadBucket, ListBuckets
 from gateway.s3.inputs.configuration import BucketConfiguration, ObjectConfiguration
 from gateway.s3.inputs.copying import CopyObject, UploadPartCopy
-from gateway.s3.inputs.listing import ListObjects, ListObjectsV2
+from gateway.s3.inputs.listing import ListObjects, ListObjectsV2, ListObjectVersions
 from gateway.s3.inputs.multipart import (
     CompleteMultipartUpload,
     ListMultipartUploads,
@@ -250,6 +250,16 @@ def test_a_part_number_is_between_1_and_10000(cls: type, sent: str) -> None:
         (ListBuckets, {"max-buckets": "0"}, {}, "InvalidArgument", "max-buckets"),
         (ListBuckets, {"max-buckets": "10001"}, {}, "InvalidArgument", "max-buckets"),
         (GetObject, {"versionId": ""}, {}, "InvalidArgument", "versionId"),
+        (GetObject, {"versionId": "test_file"}, {}, "InvalidArgument", "versionId"),
+        (DeleteObject, {"versionId": "NULL"}, {}, "InvalidArgument", "versionId"),
+        (PutObjectTagging, {"versionId": "v" * 1025}, {}, "InvalidArgument", "versionId"),
+        (
+            ListObjectVersions,
+            {"key-marker": "k", "version-id-marker": "v"},
+            {},
+            "InvalidArgument",
+            "version-id-marker",
+        ),
         (UploadPart, {"partNumber": "1"}, {}, "InvalidArgument", "uploadId"),
         (ListParts, {"uploadId": "u", "max-parts": "x"}, {}, "InvalidArgument", "max-parts"),
         (
@@ -353,8 +363,8 @@ def test_a_number_of_parts_to_tell_that_is_none_counts_as_not_sent(sent: str, mo
 
 
 def test_a_copy_has_its_source_and_its_directives() -> None:
-    found = read(CopyObject, OBJECT, {"x-amz-copy-source": "/from/a%20b?versionId=v"})
-    assert found.copy_source == CopySource(bucket="from", key="a b", version_id="v")
+    found = read(CopyObject, OBJECT, {"x-amz-copy-source": "/from/a%20b?versionId=null"})
+    assert found.copy_source == CopySource(bucket="from", key="a b", version_id="null")
     assert (found.metadata_directive, found.tagging_directive) == ("COPY", "COPY")
 
 

@@ -1,7 +1,7 @@
 """Inputs of the object listings. Page sizes are at most 1,000, whatever is asked for."""
 
 from gateway.s3.fields import header, path, query, request_input
-from gateway.s3.parsers import exactly_true, page_size, url_encoding
+from gateway.s3.parsers import exactly_true, page_size, url_encoding, version_id_marker
 
 MAX_KEYS = 1000
 _OWNER = "x-amz-expected-bucket-owner"
@@ -45,5 +45,5 @@ class ListObjectVersions:
     key_marker: str | None = query("key-marker", default=None)
     max_keys: int = query("max-keys", page_size(MAX_KEYS), default=MAX_KEYS)
     prefix: str | None = query("prefix", default=None)
-    version_id_marker: str | None = query("version-id-marker", default=None)
+    version_id_marker: str | None = query("version-id-marker", version_id_marker, default=None)
     expected_bucket_owner: str | None = header(_OWNER, default=None)
