@@ -16,9 +16,11 @@ few, a header: their *selectors*. "The most demanding row that fits" is not enou
 - ``versionId`` goes to the operations that take one; S3 refuses it elsewhere (``PUT /b/k?versionId=v``
   does not overwrite ``k``).
 - A selector or a version that is sent twice is refused.
+- x-amz-copy-source is refused with any method but PUT.
 
 The refusals are S3's own where they are known: conflicting parameters, an unexpected one, 405 with
-the type of the sub-resource, ``partNumber`` without ``uploadId``.
+the type of the sub-resource (an upload has no PUT: its parts have), ``partNumber`` without
+``uploadId``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,6 +39,7 @@ _VERSION = "versionId"
 _SDK_NAME = "x-id"
 """Where SDKs say which operation they mean."""
 _PART, _UPLOAD = "partNumber", "uploadId"
+_COPY_SOURCE = "x-amz-copy-source"
 _ALLOW = ("GET", "HEAD", "PUT", "POST", "DELETE")
 _RESOURCE_TYPES = {_UPLOAD: "UPLOAD", _PART: "PART"}
 _HARMLESS = (_VERSION, "x-id")
@@ -92,6 +95,8 @@ class _Group(Generic[R]):
     values: tuple[tuple[str, str], ...]
     headers: tuple[str, ...]
     reads: bool
+    copies: bool
+    """Whether requests may name a source to copy from."""
 
 
 class Router(Generic[R]):
@@ -123,6 +128,9 @@ class Router(Generic[R]):
         row = group.rows.get(frozenset(named)) if named else group.plain
         if row is None:
             self._refuse(method, scope, group, named, params)
+        if _COPY_SOURCE in headers and not group.copies:
+            message = "You can only specify a copy source header for copy requests."
+            raise _invalid(message, _COPY_SOURCE, _shown(headers[_COPY_SOURCE]))
         if row.form:
             _check_form(headers)
         if params:
@@ -158,6 +166,7 @@ class Router(Generic[R]):
                 sorted({name for row in self._rows if row.method == method for name in row.headers})
             ),
             reads=reads,
+            copies=method == "PUT",
         )
 
     def _searched(self, own: Iterable[R], *, reads: bool) -> set[tuple[str, str]]:
@@ -185,7 +194,9 @@ class Router(Generic[R]):
                 raise _invalid(f"This operation does not accept {header}.", header, "")
         if _PART in named and _UPLOAD not in named:
             message = "This operation does not accept partNumber without uploadId"
-            raise _invalid(message, _PART, params[_PART])
+            raise _invalid(message, _PART, _PART)
+        if scope is Scope.OBJECT and _UPLOAD in named and named <= {_UPLOAD, *group.headers}:
+            self._method_not_allowed(method, scope, _UPLOAD)
         for selectors in group.rows:
             if named < selectors:
                 missing = min(selectors - named)
@@ -200,10 +211,11 @@ class Router(Generic[R]):
         raise _invalid(message, "ResourceType", names[0])
 
     def _method_not_allowed(self, method: str, scope: Scope, name: str | None) -> NoReturn:
+        selectors = {name} if name else set()
         allowed = {
             row.method
             for row in self._rows
-            if row.scope is scope and (name in row.query if name else not row.query)
+            if row.scope is scope and set(row.query) == selectors and not row.headers
         }
         kind = _RESOURCE_TYPES.get(name, name.upper()) if name else scope.name
         raise S3Error(
@@ -246,8 +258,9 @@ def _check_params(row: R, group: _Group[R], target: Target) -> None:
     for name, value in params.items():
         known = value or name in group.selectors or name in _HARMLESS
         if not known and not name.lower().startswith(_HARMLESS_PREFIXES):
-            shown = name.encode("ascii", "backslashreplace").decode("ascii")
-            raise S3Error("NotImplemented", f"There is no sub-resource {shown!r} to write to.")
+            raise S3Error(
+                "NotImplemented", f"There is no sub-resource {_shown(name)!r} to write to."
+            )
 
 
 def _check_form(headers: Mapping[str, str]) -> None:
@@ -255,6 +268,10 @@ def _check_form(headers: Mapping[str, str]) -> None:
         raise S3Error(
             "PreconditionFailed", Condition=f"Bucket POST must be of the enclosure-type {FORM}"
         )
+
+
+def _shown(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _invalid(message: str, name: str, value: str) -> S3Error:

@@ -125,10 +125,15 @@ def test_a_request_is_its_operation(request_line: str, headers: dict[str, str], 
 @pytest.mark.parametrize(
     ("request_line", "headers", "code"),
     [
-        ("PUT /bucket/key?uploadId=u", {}, "InvalidArgument"),
+        ("PUT /bucket/key?uploadId=u", {}, "MethodNotAllowed"),
         ("PUT /bucket/key?partNumber=1", {}, "InvalidArgument"),
         ("PUT /bucket/key?partNumber=1", COPY, "InvalidArgument"),
-        ("PUT /bucket/key?uploadId=u", COPY, "InvalidArgument"),
+        ("PUT /bucket/key?uploadId=u", COPY, "MethodNotAllowed"),
+        ("POST /bucket/key?uploadId=u", COPY, "InvalidArgument"),
+        ("POST /bucket/key", COPY, "MethodNotAllowed"),
+        ("GET /bucket/key", COPY, "InvalidArgument"),
+        ("HEAD /bucket", COPY, "InvalidArgument"),
+        ("DELETE /bucket/key", COPY, "InvalidArgument"),
         ("PUT /bucket/key?tagging&retention", {}, "InvalidArgument"),
         ("PUT /bucket/key?tagging", COPY, "InvalidArgument"),
         ("PUT /bucket/key?acl&uploadId=u", {}, "InvalidArgument"),
@@ -182,8 +187,11 @@ def test_a_request_that_is_no_operation_is_refused(
 
 def test_a_refused_method_says_what_is_allowed_and_on_what() -> None:
     refused = refusal("HEAD /bucket/key?uploadId=u")
-    assert refused.headers == {"Allow": "GET, PUT, POST, DELETE"}
+    assert refused.headers == {"Allow": "GET, POST, DELETE"}
     assert refused.fields == {"Method": "HEAD", "ResourceType": "UPLOAD"}
+    refused = refusal("PUT /bucket/key?uploadId=u")
+    assert refused.fields == {"Method": "PUT", "ResourceType": "UPLOAD"}
+    assert refusal("POST /").headers == {"Allow": "GET"}
     refused = refusal("PATCH /bucket")
     assert refused.headers == {"Allow": "GET, HEAD, PUT, POST, DELETE"}
     assert refused.fields == {"Method": "PATCH", "ResourceType": "BUCKET"}
@@ -196,12 +204,13 @@ def test_conflicting_parameters_are_named_in_order() -> None:
 
 
 def test_what_an_incomplete_request_lacks_is_named() -> None:
-    assert refusal("PUT /bucket/key?uploadId=u").fields["ArgumentName"] == "partNumber"
-    assert refusal("PUT /bucket/key?uploadId=u", COPY).fields["ArgumentName"] == "partNumber"
     assert refusal("DELETE /bucket?metrics").fields["ArgumentName"] == "id"
     refused = refusal("PUT /bucket/key?partNumber=7")
     assert refused.message == "This operation does not accept partNumber without uploadId"
-    assert refused.fields == {"ArgumentName": "partNumber", "ArgumentValue": "7"}
+    assert refused.fields == {"ArgumentName": "partNumber", "ArgumentValue": "partNumber"}
+    refused = refusal("GET /bucket/key", COPY)
+    assert refused.message == "You can only specify a copy source header for copy requests."
+    assert refused.fields["ArgumentName"] == "x-amz-copy-source"
 
 
 def plain(method: str, scope: Scope) -> Operation | None:
