@@ -35,7 +35,14 @@ _CHECKSUM_HEADERS = tuple((f"x-amz-checksum-{name.lower()}", name) for name in A
 
 
 class Malformed(ValueError):
-    """What a parser raises; ``{name}`` in the message is replaced by the wire name."""
+    """What a parser raises; ``{name}`` in the message is replaced by the wire name.
+
+    ``name``: what S3 calls the parameter in this error, if not by its wire name.
+    """
+
+    def __init__(self, message: str, *, name: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 def text(value: str) -> str:
@@ -251,8 +258,9 @@ def _parsed(parse: Callable[[str], Any], wire: str, value: str) -> Any:
     try:
         return parse(value)
     except Malformed as malformed:
-        message = str(malformed).replace("{name}", wire)
-        raise S3Error("InvalidArgument", message, ArgumentName=wire, ArgumentValue=value) from None
+        name = malformed.name or wire
+        message = str(malformed).replace("{name}", name)
+        raise S3Error("InvalidArgument", message, ArgumentName=name, ArgumentValue=value) from None
 
 
 def _check_text(wire: str, value: str) -> None:

@@ -18,9 +18,18 @@ STORAGE_CLASSES: Final = (
 """The model's storage classes. They are kept and answered; all bytes are stored alike."""
 
 
-def whole(lowest: int, highest: int, message: str | None = None) -> Callable[[str], int]:
-    """A decimal integer in a range: digits, with or without a leading ``-``, nothing else."""
-    outside = message or f"Argument {{name}} must be an integer between {lowest} and {highest}"
+def whole(
+    lowest: int,
+    highest: int,
+    message: str | None = None,
+    *,
+    outside: Callable[[], Malformed] | None = None,
+) -> Callable[[str], int]:
+    """A decimal integer in a range: digits, with or without a leading ``-``, nothing else.
+
+    ``message``: of every refusal; ``outside`` makes the one for a number out of range.
+    """
+    missed = message or f"Argument {{name}} must be an integer between {lowest} and {highest}"
     shape = message or "Provided {name} not an integer or within integer range"
 
     def parse(value: str) -> int:
@@ -28,18 +37,21 @@ def whole(lowest: int, highest: int, message: str | None = None) -> Callable[[st
         if highest == _INT32 and not -_INT32 - 1 <= number <= _INT32:
             raise Malformed(shape)
         if not lowest <= number <= highest:
-            raise Malformed(outside)
+            raise Malformed(missed) if outside is None else outside()
         return number
 
     return parse
 
 
-def page_size(most: int) -> Callable[[str], int]:
+def page_size(
+    most: int, *, negative: Callable[[], Malformed] | None = None
+) -> Callable[[str], int]:
     """How many to list: empty means ``most``, more than that is ``most``, negative is refused.
 
     As S3 parses ``max-keys`` and its like: an int32 in decimal digits, leading zeros allowed.
+    ``negative`` makes the refusal of such a number, where S3 words it otherwise.
     """
-    number = whole(0, _INT32)
+    number = whole(0, _INT32, outside=negative)
     return lambda value: min(number(value), most) if value else most
 
 

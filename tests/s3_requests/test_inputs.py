@@ -227,9 +227,36 @@ def test_a_page_size_that_is_no_number_is_refused_as_s3_does(sent: str) -> None:
     assert refused.fields == {"ArgumentName": "max-keys", "ArgumentValue": sent}
 
 
-def test_a_negative_page_size_is_refused_as_s3_does() -> None:
-    refused = refusal(ListObjects, Target(bucket="bucket", params={"max-keys": "-1"}))
-    assert refused.message == "Argument max-keys must be an integer between 0 and 2147483647"
+@pytest.mark.parametrize(
+    ("cls", "parameter", "called", "message"),
+    [
+        (
+            ListObjects,
+            "max-keys",
+            "maxKeys",
+            "Argument maxKeys must be an integer between 0 and {}",
+        ),
+        (
+            ListObjectsV2,
+            "max-keys",
+            "maxKeys",
+            "Argument maxKeys must be an integer between 0 and {}",
+        ),
+        (ListObjectVersions, "max-keys", "max-keys", "max-keys cannot be negative"),
+        (
+            ListMultipartUploads,
+            "max-uploads",
+            "max-uploads",
+            "Argument max-uploads must be an integer between 0 and {}",
+        ),
+    ],
+)
+def test_a_negative_page_size_is_refused_as_s3_does(
+    cls: type, parameter: str, called: str, message: str
+) -> None:
+    refused = refusal(cls, Target(bucket="bucket", params={parameter: "-1"}))
+    assert refused.message == message.format(2**31 - 1)
+    assert refused.fields == {"ArgumentName": called, "ArgumentValue": "-1"}
 
 
 @pytest.mark.parametrize("sent", ["0", "10001", "-1", "", "abc", "1.5"])
