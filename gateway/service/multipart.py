@@ -1,5 +1,7 @@
 """Multipart uploads: start, upload parts, list, abort. Where the bytes of parts go is the publisher's."""
 
+import re
+
 from gateway.catalog.records import Part, Upload
 from gateway.s3 import results
 from gateway.s3.checksums import default_type, require_type
@@ -14,6 +16,9 @@ from gateway.s3.inputs.multipart import (
 from gateway.s3.metadata import stored_headers
 from gateway.service.context import Context
 from gateway.service.publishers import publisher_of
+
+_UPLOAD_ID = re.compile("[0-9a-f]{32}", re.ASCII)
+"""As ``Services.new_id`` makes them."""
 
 
 async def create_multipart_upload(
@@ -124,13 +129,13 @@ async def list_multipart_uploads(
 ) -> results.ListMultipartUploadsResult:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html"""
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
-    # upload-id-marker without key-marker is ignored, as S3 says.
+    id_marker = _upload_id_marker(input)
     items, more = await context.services.catalog.uploads(
         bucket,
         prefix=input.prefix or "",
         delimiter=input.delimiter or "",
         after_key=input.key_marker or "",
-        after_id=(input.upload_id_marker or "") if input.key_marker else "",
+        after_id=id_marker,
         limit=input.max_uploads,
     )
     owner = _owner(context)
@@ -144,11 +149,27 @@ async def list_multipart_uploads(
         prefix=input.prefix,
         delimiter=input.delimiter,
         key_marker=input.key_marker,
-        upload_id_marker=input.upload_id_marker,
+        upload_id_marker=id_marker,
         next_key_marker=last.key if isinstance(last, Upload) else last,
         next_upload_id_marker=last.id if isinstance(last, Upload) else None,
         encoding_type=input.encoding_type,
     )
+
+
+def _upload_id_marker(input: ListMultipartUploads) -> str:
+    """Ignored without a key-marker, as S3 says. S3Error InvalidArgument for what can be no id: an upload
+    that has ended since the last page is still a place to go on from."""
+    marker = input.upload_id_marker
+    if not input.key_marker or not marker:
+        return ""
+    if _UPLOAD_ID.fullmatch(marker) is None:
+        raise S3Error(
+            "InvalidArgument",
+            "Invalid uploadId marker",
+            ArgumentName="upload-id-marker",
+            ArgumentValue=marker,
+        )
+    return marker
 
 
 def _listed_upload(upload: Upload, owner: results.Owner) -> results.MultipartUpload:

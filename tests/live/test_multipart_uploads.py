@@ -370,6 +370,21 @@ def test_uploads_are_listed_in_pages(client: Client, bucket: str) -> None:
     assert seen == started
 
 
+def test_an_id_to_go_on_from_needs_a_key_and_a_form(client: Client, bucket: str) -> None:
+    ids = [client.start_upload(bucket, "key"), client.start_upload(bucket, "key")]
+    page = client.request("GET", f"/{bucket}", f"uploads&upload-id-marker={ids[0]}")
+    assert page.texts("Upload/UploadId") == ids
+    assert page.text("UploadIdMarker") == ""
+    for marker in ("invalid", ids[0].upper(), ids[0] + "0"):
+        query = f"uploads&key-marker=key&upload-id-marker={marker}"
+        answer = client.request("GET", f"/{bucket}", query)
+        assert (answer.status, answer.code) == (400, "InvalidArgument")
+        assert answer.text("Message") == "Invalid uploadId marker"
+    client.request("DELETE", f"/{bucket}/key", f"uploadId={ids[0]}")
+    query = f"uploads&key-marker=key&upload-id-marker={ids[0]}"
+    assert client.request("GET", f"/{bucket}", query).status == 200
+
+
 def test_uploads_are_rolled_up(client: Client, bucket: str) -> None:
     for key in ("a/1", "a/2", "b"):
         client.start_upload(bucket, key)
