@@ -6,9 +6,9 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 import unicodedata
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from gateway.s3.errors import S3Error
+from gateway.s3.target import decode_form
 
 MAX_TAGS: Final = 10
 _MAX_KEY: Final = 128
@@ -48,25 +48,23 @@ def check_tags(tags: Sequence[tuple[str, str]]) -> None:
 def parse_tagging_header(text: str) -> tuple[tuple[str, str], ...]:
     """The tags of an x-amz-tagging header: ``key=value&…``, percent-encoded UTF-8, ``+`` a blank.
 
-    S3Error InvalidArgument if it is not of that form or names a key twice, else as check_tags.
+    Members without a value have the empty one, empty members are passed over. S3Error InvalidArgument
+    if it is not of that form, or a key is empty or named twice; else as check_tags.
     """
     tags = []
     if len(text) > _MAX_HEADER:
         raise _malformed(text)
-    for member in text.split("&") if text else ():
+    for member in filter(None, text.split("&")):
         key, _, value = member.partition("=")
         try:
-            tags.append((_decoded(key), _decoded(value)))
-        except UnicodeError:
+            tags.append((decode_form(key), decode_form(value)))
+        except S3Error:
             raise _malformed(text) from None
-    if len({key for key, _ in tags}) != len(tags):
+    keys = {key for key, _ in tags}
+    if len(keys) != len(tags) or "" in keys:
         raise _malformed(text)
     check_tags(tags)
     return tuple(tags)
-
-
-def _decoded(text: str) -> str:
-    return unquote_to_bytes(text.replace("+", " ")).decode()
 
 
 def _fits(text: str, most: int) -> bool:
