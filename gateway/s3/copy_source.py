@@ -34,11 +34,10 @@ def parse_copy_source(value: str) -> CopySource:
     if path.startswith("arn:"):
         raise S3Error("NotImplemented", f"Access points are not implemented: {HEADER}.")
     bucket, _, key = path.partition("/")
-    if not bucket or not key:
-        message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
-        raise _refused(message, value)
     if not can_be_a_bucket(bucket):
         raise _refused("Invalid copy source bucket name", value)
+    if not key:
+        raise _refused("Invalid copy source object key", value)
     return CopySource(
         bucket=bucket, key=check_key(key), version_id=_version(query, value) if mark else None
     )

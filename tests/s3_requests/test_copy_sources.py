@@ -70,6 +70,22 @@ def test_a_source_that_names_no_object_is_refused(value: str, code: str) -> None
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("", "Invalid copy source bucket name"),
+        ("/", "Invalid copy source bucket name"),
+        ("ab/key", "Invalid copy source bucket name"),
+        ("bucket", "Invalid copy source object key"),
+        ("/bucket/", "Invalid copy source object key"),
+    ],
+)
+def test_what_is_wrong_with_a_source_is_said_as_s3_says_it(value: str, message: str) -> None:
+    with pytest.raises(S3Error) as refused:
+        parse_copy_source(value)
+    assert refused.value.message == message
+
+
 @given(key=keys, safe=st.sampled_from(["", "/~"]), slash=st.sampled_from(["", "/"]))
 def test_every_key_comes_back_from_its_encoded_source(key: str, safe: str, slash: str) -> None:
     found = parse_copy_source(f"{slash}bucket/{quote(key, safe=safe)}?versionId=null")
