@@ -79,6 +79,16 @@ def exactly_true(value: str) -> bool:
     return value == "true"
 
 
+def object_size(value: str) -> int:
+    """``x-amz-mp-object-size``: a number of bytes. S3Error InvalidRequest, as S3 has it here."""
+    try:
+        return _SIZE(value)
+    except Malformed:
+        raise S3Error(
+            "InvalidRequest", f"Value for x-amz-mp-object-size header is invalid: '{value}'"
+        ) from None
+
+
 def one_of(values: Collection[str], message: str) -> Callable[[str], str]:
     """One of ``values``, as spelt there."""
     known = frozenset(values)
@@ -191,3 +201,4 @@ def _integer(value: str, message: str) -> int:
 
 
 _ANY_COUNT = whole(0, _INT32)
+_SIZE = whole(0, 2**63 - 1)

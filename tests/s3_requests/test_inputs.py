@@ -331,6 +331,20 @@ def test_a_part_number_is_between_1_and_10000(cls: type, sent: str) -> None:
             "x-amz-if-match-last-modified-time",
         ),
         (DeleteObject, {}, {"x-amz-if-match-size": "-1"}, "InvalidArgument", "x-amz-if-match-size"),
+        (
+            CompleteMultipartUpload,
+            {"uploadId": "u"},
+            {"x-amz-mp-object-size": "size"},
+            "InvalidRequest",
+            None,
+        ),
+        (
+            CompleteMultipartUpload,
+            {"uploadId": "u"},
+            {"x-amz-mp-object-size": "-1"},
+            "InvalidRequest",
+            None,
+        ),
         (PutObject, {}, {"x-amz-storage-class": "COLD"}, "InvalidStorageClass", None),
         (PutObject, {}, {"x-amz-sdk-checksum-algorithm": "ADLER32"}, "InvalidRequest", None),
         (

@@ -7,12 +7,12 @@ from gateway.s3.parsers import (
     checksum_algorithm,
     checksum_type,
     marker_number,
+    object_size,
     page_size,
     part_number,
     redirect_location,
     storage_class,
     url_encoding,
-    whole,
 )
 from gateway.s3.tagging import parse_tagging_header
 from gateway.s3.xml_in import CompletedMultipartUpload, parse_complete_multipart_upload
@@ -20,7 +20,6 @@ from gateway.s3.xml_in import CompletedMultipartUpload, parse_complete_multipart
 MAX_PARTS = 1000
 MAX_UPLOADS = 1000
 _OWNER = "x-amz-expected-bucket-owner"
-_SIZE = whole(0, 2**63 - 1)
 
 
 @request_input
@@ -102,7 +101,7 @@ class CompleteMultipartUpload:
     )
     checksums: Mapping[str, str] = checksums(default_factory=dict)
     checksum_type: str | None = header("x-amz-checksum-type", checksum_type, default=None)
-    mpu_object_size: int | None = header("x-amz-mp-object-size", _SIZE, default=None)
+    mpu_object_size: int | None = header("x-amz-mp-object-size", object_size, default=None)
     if_match: str | None = header("If-Match", default=None)
     if_none_match: str | None = header("If-None-Match", default=None)
     expected_bucket_owner: str | None = header(_OWNER, default=None)
