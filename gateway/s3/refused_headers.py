@@ -49,7 +49,8 @@ REFUSED = frozenset(
 
 def refuse_unbuilt(operation: str, headers: Mapping[str, str]) -> None:
     """S3Error NotImplemented, naming header and operation, if a header asks for what is not built;
-    InvalidArgument if it says what S3 does not know. ``headers``: lower-case names."""
+    InvalidArgument or, of a checksum, InvalidRequest if it says what S3 does not know. ``headers``:
+    lower-case names."""
     for name in _watched(tuple(headers)):
         _judge(operation, name, headers[name])
 
@@ -69,8 +70,11 @@ def _judge(operation: str, name: str, value: str) -> None:
     if judge is not None:
         judge(operation, name, value)
     elif name.startswith("x-amz-checksum-"):
-        # An algorithm nobody here knows: storing without the check asked for would be silence.
-        raise _not_built(operation, name)
+        # An algorithm nobody knows: storing without the check asked for would be silence.
+        raise S3Error(
+            "InvalidRequest",
+            "The algorithm type you specified in x-amz-checksum- header is invalid.",
+        )
 
 
 def _flag(operation: str, name: str, value: str) -> None:

@@ -86,7 +86,6 @@ def test_a_header_that_changes_nothing_or_is_honoured_passes(name: str, value: s
         ("x-amz-bucket-namespace", "account-regional"),
         ("x-amz-bucket-object-lock-enabled", "true"),
         ("x-amz-bypass-governance-retention", "true"),
-        ("x-amz-checksum-blake3", "AAAA"),
     ],
 )  # fmt: skip
 def test_a_value_for_what_is_not_built_is_refused(name: str, value: str) -> None:
@@ -120,6 +119,13 @@ def test_the_canned_acls_of_the_model_are_known() -> None:
     assert values <= set(ACLS)
 
 
+def test_a_checksum_nobody_knows_is_refused() -> None:
+    with pytest.raises(S3Error) as refused:
+        refuse_unbuilt("PutObject", {"x-amz-checksum-blake3": "AAAA"})
+    assert (refused.value.code, refused.value.status) == ("InvalidRequest", 400)
+    assert "x-amz-checksum-" in refused.value.message
+
+
 @given(
     st.dictionaries(
         st.one_of(
@@ -133,7 +139,7 @@ def test_the_canned_acls_of_the_model_are_known() -> None:
 def test_any_headers_pass_or_are_refused(headers: dict[str, str]) -> None:
     refused = outcome(headers)
     if refused is not None:
-        assert refused.code in {"NotImplemented", "InvalidArgument"}
+        assert refused.code in {"NotImplemented", "InvalidArgument", "InvalidRequest"}
         return
     assert not set(headers) & set(ALWAYS_REFUSED) - {
         "x-amz-server-side-encryption-bucket-key-enabled"
