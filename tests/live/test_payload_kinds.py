@@ -229,7 +229,7 @@ def test_another_decoded_length_than_claimed_is_refused(
 def test_a_decoded_length_that_is_no_number_is_refused(live: Live, old: str, length: str) -> None:
     sent = framed(live.client, old, "key", [BODY], headers={"x-amz-decoded-content-length": length})
     answer = sent.send(live.client)
-    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert (answer.status, answer.code) == (411, "MissingContentLength")
     _untouched(live, old)
 
 
