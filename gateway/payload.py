@@ -137,11 +137,14 @@ class Payload:
     def require_length(self, most: int) -> int:
         """Length of the content in bytes, known before it is read.
 
-        S3Error MissingContentLength (411) or EntityTooLarge. A PUT that tells no length at all is no
-        empty object: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonRequestHeaders.html
+        S3Error MissingContentLength (411), EntityTooLarge, or NotImplemented of a body that HTTP chunks,
+        as S3 has it. A PUT that tells no length at all is no empty object:
+        https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonRequestHeaders.html
         """
         length = self._length()
         told = self._frame() is not None or "content-length" in self._request.headers
+        if length is None and "transfer-encoding" in self._request.headers:
+            raise S3Error("NotImplemented", Header="Transfer-Encoding")
         if length is None or not told:
             raise S3Error("MissingContentLength")
         if length > most:
