@@ -84,8 +84,8 @@ def parse_create_bucket_configuration(body: bytes) -> CreateBucketConfiguration:
         seen.add(name)
         match name:
             case "LocationConstraint":
-                region = document.text(element) or None
-                if region is not None and _REGION.fullmatch(region) is None:
+                region = document.text(element)
+                if _REGION.fullmatch(region) is None:
                     raise S3Error("InvalidLocationConstraint", LocationConstraint=region)
             case "Location" | "Bucket" | "Tags":
                 if len(element):

@@ -295,7 +295,6 @@ def test_tags_s3_would_not_take_are_refused(body: str, code: str) -> None:
     ("content", "region"),
     [
         ("", None),
-        ("<LocationConstraint/>", None),
         ("<LocationConstraint>eu-west-1</LocationConstraint>", "eu-west-1"),
         ("<Tags/><LocationConstraint>EU</LocationConstraint>", "EU"),
     ],
@@ -312,7 +311,8 @@ def test_the_region_of_a_new_bucket(content: str, region: str | None) -> None:
         ("<Bucket><Type>Directory</Type></Bucket>", "NotImplemented"),
         ("<Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>", "NotImplemented"),
         ("<Other/>", "MalformedXML"),
-        ("<LocationConstraint/><LocationConstraint/>", "MalformedXML"),
+        (2 * "<LocationConstraint>EU</LocationConstraint>", "MalformedXML"),
+        ("<LocationConstraint/>", "InvalidLocationConstraint"),
         ("<LocationConstraint>on the moon</LocationConstraint>", "InvalidLocationConstraint"),
         (f"<LocationConstraint>{'a' * 64}</LocationConstraint>", "InvalidLocationConstraint"),
     ],
