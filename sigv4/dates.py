@@ -4,9 +4,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
-_LAST_YEAR = 9990
-"""Later years would overflow a datetime once an expiry is added."""
-
 
 def parse_timestamp(text: str) -> datetime | None:
     """``YYYYMMDD'T'HHMMSS'Z'`` (ISO 8601 basic) as an aware time, None for any other text."""
@@ -21,10 +18,9 @@ def _timestamp(text: str) -> datetime | None:
     if not (text[:8].isdigit() and text[9:15].isdigit()):
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.year <= _LAST_YEAR else None
 
 
 def parse_date_header(text: str) -> datetime | None:
@@ -36,8 +32,7 @@ def parse_date_header(text: str) -> datetime | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    moment = moment.replace(tzinfo=UTC)
-    return moment if moment.year <= _LAST_YEAR else None
+    return moment.replace(tzinfo=UTC)
 
 
 def timestamp(moment: datetime) -> str:

@@ -14,6 +14,8 @@ from sigv4.refusal import query_parameters_error, unsupported_algorithm
 
 LONGEST = 604_800
 """Seconds a presigned URL may be valid: a week."""
+_LAST_YEAR = 9990
+"""Later years would overflow a datetime once an expiry is added."""
 
 _PARAMETERS = (
     "X-Amz-Algorithm",
@@ -48,7 +50,7 @@ def presigned_claim(request: Signable) -> Claim:
         raise query_parameters_error(_MISSING)
     timestamp = given["X-Amz-Date"]
     signed_at = dates.parse_timestamp(timestamp)
-    if signed_at is None:
+    if signed_at is None or signed_at.year > _LAST_YEAR:
         message = "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""
         raise query_parameters_error(message)
     expires = _expires(given["X-Amz-Expires"])

@@ -182,6 +182,14 @@ def test_an_empty_authorization_header_beside_a_presigned_url_is_refused() -> No
     assert refusal(lambda: claim_of(sent)).message == ONE_MECHANISM
 
 
+@pytest.mark.parametrize("text", ["99991231T235959Z", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_the_last_day_of_the_calendar_is_too_far_off(text: str) -> None:
+    authorization = GOOD.headers["authorization"].replace("20130524", "99991231")
+    sent = with_headers(GOOD, {"x-amz-date": text, "authorization": authorization})
+    raised = refusal(lambda: proved(sent))
+    assert (raised.status, raised.code) == (403, "RequestTimeTooSkewed")
+
+
 @pytest.mark.parametrize("seconds", [-901, 901])
 def test_a_clock_too_far_off_is_refused_with_both_times(seconds: int) -> None:
     raised = refusal(lambda: proved(GOOD, now=NOW + dt.timedelta(seconds=seconds)))
