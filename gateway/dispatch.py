@@ -2,7 +2,7 @@
 
 authenticate ▶ route ▶ authorize ▶ refuse what is not built ▶ read input ▶ handle ▶ answer. Every
 failure becomes one S3Error, and one place writes its XML. Authentication stands before everything
-that could tell a stranger something.
+that could tell a stranger something; only preflights, which browsers do not sign, come before it.
 """
 
 import time
@@ -20,6 +20,8 @@ from gateway.operations import ROUTER
 from gateway.s3.errors import S3Error, error_document
 from gateway.s3.fields import read, takes_document
 from gateway.s3.message import Request, Response
+from gateway.s3.preflight import METHOD as PREFLIGHT
+from gateway.s3.preflight import preflight_refusal
 from gateway.s3.refused_headers import refuse_unbuilt
 from gateway.s3.target import Domains, Target, parse_target, with_hoisted_headers
 from gateway.served import Serve
@@ -79,6 +81,8 @@ class Dispatcher:
         target = parse_target(request.path, request.query, request.host, self._domains)
         headers = with_hoisted_headers(target, request.headers)
         event.bucket, event.key = target.bucket, target.key
+        if request.method == PREFLIGHT and target.bucket is not None:
+            raise preflight_refusal(target, request.headers)
         principal, verified = self._authentication(request, event)
         operation = ROUTER.route(request.method, target, headers)
         event.operation = operation.name
