@@ -19,7 +19,8 @@ NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 LIMIT: Final = 1024 * 1024
 """Bytes of a document."""
 
-_QUALIFIED: Final = f"{{{NAMESPACE}}}"
+_QUALIFIED: Final = (f"{{{NAMESPACE}}}", f"{{{NAMESPACE.replace('http:', 'https:')}}}")
+"""Prefixes of an element's name: some clients write the name space so, and S3 takes it (versitygw #2119)."""
 _RAW: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _REFERENCE: Final = re.compile("&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}));", re.ASCII)
 _BASE: Final = 0xF000
@@ -75,7 +76,7 @@ class Document:
     def _name(self, element: etree._Element) -> str:
         tag = str(element.tag)
         if tag.startswith(_QUALIFIED):
-            return tag[len(_QUALIFIED) :]
+            return tag.rpartition("}")[2]
         if tag.startswith("{"):
             raise malformed()
         return tag

@@ -56,6 +56,15 @@ def test_keys_as_references_are_read_too(keys: list[str]) -> None:
     assert [each.key for each in parsed.objects] == keys
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_name_space_may_be_written_with_either_scheme(scheme: str) -> None:
+    body = (
+        f'<Delete xmlns="{scheme}://s3.amazonaws.com/doc/2006-03-01/">'
+        "<Object><Key>a</Key></Object></Delete>"
+    )
+    assert [each.key for each in parse_delete(body.encode()).objects] == ["a"]
+
+
 def test_conditions_of_a_deletion_are_read() -> None:
     body = f"""<?xml version="1.0" encoding="UTF-8"?>
     <Delete {_NS}>
