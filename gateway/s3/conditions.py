@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.s3.dates import http_date
+from gateway.s3.dates import http_date, parse_http_date
 from gateway.s3.errors import S3Error
 from gateway.s3.etag import quote
 
@@ -63,6 +63,18 @@ def check_copy_source(
     if _unchanged(conditions, etag, modified_s, now_s):
         name = "If-Modified-Since" if conditions.if_none_match is None else "If-None-Match"
         raise S3Error("PreconditionFailed", Condition=f"x-amz-copy-source-{name}")
+
+
+def still_the_same(if_range: str, *, etag: str, modified_s: int, now_s: int) -> bool:
+    """Whether an If-Range field holds, so that a Range counts; without that all is answered.
+
+    It has one ETag, compared strongly, or a date, which must be the very one of the object; one of
+    the running second vouches for nothing (RFC 9110, 13.1.5).
+    """
+    date = parse_http_date(if_range)
+    if date is not None:
+        return date == modified_s < now_s
+    return [(etag, False)] == _members(if_range)
 
 
 def parse_write_conditions(if_match: str | None, if_none_match: str | None) -> WriteConditions:

@@ -62,6 +62,17 @@ def check_read(context: Context, input: ConditionalRead, version: Version) -> No
     )
 
 
+def range_counts(context: Context, version: Version) -> bool:
+    """Whether a Range is heeded: not if If-Range names another object than there is now."""
+    if_range = context.headers.get("if-range")
+    return if_range is None or protocol.still_the_same(
+        if_range,
+        etag=version.etag,
+        modified_s=version.modified_ns // 10**9,
+        now_s=context.services.now_ns() // 10**9,
+    )
+
+
 def check_copy_source(context: Context, input: ConditionalCopy, version: Version) -> None:
     """S3Error PreconditionFailed if the conditions on the source do not hold."""
     conditions = ReadConditions(

@@ -2,8 +2,8 @@
 
 Only where no client is harmed. An SDK takes a redirect for the news of another region, remembers it,
 and asks the other host with a signature that was meant for us; so one is given only to a GET whose
-right is in its URL (it is presigned) from what is no known SDK. What we alone can answer, a part or a
-checksum, is answered here; so is what is not under its path any more, or what the storage would answer
+right is in its URL (it is presigned) from what is no known SDK. What we alone can answer, a part, a
+checksum or what If-Range asks, is answered here; so is what is not under its path any more, or what the storage would answer
 with headers that the object has not.
 """
 
@@ -44,6 +44,8 @@ async def _link(context: Context, version: Version, input: GetObject) -> str | N
         return None
     seconds = _seconds(context)
     if seconds < _SHORTEST_S or input.part_number is not None or input.checksum_mode is not None:
+        return None
+    if "if-range" in context.headers:
         return None
     if _SDKS.search(context.headers.get("user-agent", "")):
         return None

@@ -31,7 +31,7 @@ from gateway.s3.results import (
     PutObjectResult,
 )
 from gateway.s3.xml_in import ObjectIdentifier
-from gateway.service.conditions import check_read, refuse_early, write_condition
+from gateway.service.conditions import check_read, range_counts, refuse_early, write_condition
 from gateway.service.context import Context
 from gateway.service.faults import s3_error
 from gateway.service.guarding import Guarded
@@ -93,7 +93,7 @@ def _wanted(context: Context, input: GetObject, version: Version) -> _Wanted:
     """Conditions and range of a read against one version. Raises S3Error (304, 412, 416)."""
     check_read(context, input, version)
     if input.part_number is None:
-        if input.range is None:
+        if input.range is None or not range_counts(context, version):
             return _ALL
         return _Wanted(span=parse_range(input.range, version.size), parts_count=None)
     if input.range is not None:

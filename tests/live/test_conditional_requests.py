@@ -243,3 +243,31 @@ def test_copy_if_none_match_does_not_overwrite(client: Client, bucket: str, etag
     copied = client.request("PUT", f"/{bucket}/key", headers={**source, "if-match": etag})
     assert copied.status == 200
     assert client.get(bucket, "key").body == b"source"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_range_of_the_same_object_is_given(
+    client: Client, bucket: str, etag: str, method: str
+) -> None:
+    headers = {"range": "bytes=0-2", "if-range": etag}
+    answer = client.request(method, f"/{bucket}/key", headers=headers)
+    assert (answer.status, answer.headers["content-range"]) == (206, "bytes 0-2/7")
+
+
+@pytest.mark.usefixtures("etag")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_instead_of_a_range_of_another_object_all_is_given(
+    client: Client, bucket: str, method: str
+) -> None:
+    for sent_range in ("bytes=0-2", "bytes=700-"):
+        headers = {"range": sent_range, "if-range": NOBODY}
+        answer = client.request(method, f"/{bucket}/key", headers=headers)
+        assert (answer.status, answer.headers["content-length"]) == (200, "7")
+        assert "content-range" not in answer.headers
+        if method == "GET":
+            assert answer.body == b"content"
+
+
+def test_if_match_goes_before_if_range(client: Client, bucket: str, etag: str) -> None:
+    answer = client.get(bucket, "key", range="bytes=0-2", if_range=etag, if_match=NOBODY)
+    assert answer.status == 412

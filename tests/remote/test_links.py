@@ -65,6 +65,16 @@ def test_what_the_storage_says_by_itself_need_not_be_said(live: Live, storage: L
     assert storage.answer_with == {}
 
 
+def test_whether_a_range_still_counts_is_decided_here(live: Live) -> None:
+    client = live.client
+    for if_range, status in (('"other"', 200), (None, 307)):
+        headers = {"host": client.host, "range": "bytes=0-1"}
+        if if_range is not None:
+            headers["if-range"] = if_range
+        target = client.presigned("GET", "/bucket/a.jpg")
+        assert client.send("GET", target, headers, b"").status == status
+
+
 def test_what_it_does_not_say_is_said(live: Live, storage: Linking) -> None:
     assert presigned(live, query="response-content-type=text%2Fplain").status == 307
     assert storage.answer_with == {"content-type": "text/plain"}

@@ -14,7 +14,9 @@ from gateway.s3.conditions import (
     check_read,
     matches,
     parse_write_conditions,
+    still_the_same,
 )
+from gateway.s3.dates import http_date
 from gateway.s3.errors import S3Error
 
 _ETAG = "d41d8cd98f00b204e9800998ecf8427e"
@@ -151,3 +153,28 @@ def test_an_if_match_that_names_nothing_is_never_met(if_match: str) -> None:
     with pytest.raises(S3Error) as refusal:
         parse_write_conditions(if_match, None)
     assert refusal.value.code == "PreconditionFailed"
+
+
+@pytest.mark.parametrize(
+    ("if_range", "same"),
+    [
+        (f'"{_ETAG}"', True),
+        (_ETAG, True),
+        (f'W/"{_ETAG}"', False),
+        ('"other"', False),
+        ("*", False),
+        (f'"{_ETAG}", "other"', False),
+        ("", False),
+        (http_date(_MODIFIED), True),
+        (http_date(_MODIFIED + 1), False),
+        (http_date(_MODIFIED - 1), False),
+    ],
+)
+def test_if_range(if_range: str, same: bool) -> None:
+    now = _MODIFIED + 60
+    assert still_the_same(if_range, etag=_ETAG, modified_s=_MODIFIED, now_s=now) is same
+
+
+def test_a_date_of_the_running_second_vouches_for_nothing() -> None:
+    date = http_date(_MODIFIED)
+    assert not still_the_same(date, etag=_ETAG, modified_s=_MODIFIED, now_s=_MODIFIED)
