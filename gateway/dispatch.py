@@ -23,6 +23,7 @@ from gateway.s3.message import Request, Response
 from gateway.s3.preflight import METHOD as PREFLIGHT
 from gateway.s3.preflight import preflight_refusal
 from gateway.s3.refused_headers import refuse_unbuilt
+from gateway.s3.refused_parameters import refuse_parameters
 from gateway.s3.target import Domains, Target, parse_target, with_hoisted_headers
 from gateway.served import Serve
 from gateway.service.context import Context, Services
@@ -91,6 +92,8 @@ class Dispatcher:
         for action in operation.source_actions(headers):
             self._authorization(principal, action)
         refuse_unbuilt(operation.name, headers)
+        if target.params:
+            refuse_parameters(operation.name, target.params)
         context = Context(self._services, request, verified, headers=headers, pool=self._pool)
         return operation.built(), context, target
 

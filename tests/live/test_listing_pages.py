@@ -111,6 +111,14 @@ def test_a_marker_is_not_listed_itself(client: Client, filled: str) -> None:
     assert answer.text("Marker") == "b"
 
 
+@pytest.mark.parametrize("query", ["start-after=a", "continuation-token=a", "list-type=2&marker=a"])
+def test_where_the_other_version_goes_on_is_refused(
+    client: Client, filled: str, query: str
+) -> None:
+    answer = client.request("GET", f"/{filled}", query)
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
 def test_no_keys_at_all_are_asked_for(client: Client, filled: str) -> None:
     answer = listed(client, filled, list_type=2, max_keys=0)
     assert answer.texts("Contents/Key") == []
