@@ -90,8 +90,19 @@ def parse_write_conditions(if_match: str | None, if_none_match: str | None) -> W
         if not etags:
             raise S3Error("PreconditionFailed", Condition="If-Match")
         return WriteConditions(etags=etags)
-    if if_match is not None or unquoted(if_none_match) != _ANY:
-        raise S3Error("NotImplemented", Header="If-None-Match")
+    if if_match is not None:
+        raise S3Error(
+            "NotImplemented",
+            Header="If-Match,If-None-Match",
+            additionalMessage="Multiple conditional request headers present in the request",
+        )
+    if unquoted(if_none_match) != _ANY:
+        raise S3Error(
+            "NotImplemented",
+            Header="If-None-Match",
+            additionalMessage="We don't accept the provided value of If-None-Match header for this "
+            "API",
+        )
     return WriteConditions(absent=True)
 
 

@@ -151,6 +151,9 @@ def test_put_if_none_match_of_an_etag_is_not_implemented(
 ) -> None:
     answer = client.put(bucket, "key", b"x", if_none_match=etag)
     assert (answer.status, answer.code) == (501, "NotImplemented")
+    assert answer.text("Header") == "If-None-Match"
+    both = client.put(bucket, "key", b"x", if_none_match="*", if_match=etag)
+    assert (both.status, both.text("Header")) == (501, "If-Match,If-None-Match")
 
 
 def test_one_of_many_makes_the_object(client: Client, bucket: str) -> None:
