@@ -43,6 +43,7 @@ _STANDARD: Final = {
     "expires": "Expires",
 }
 _VERSION: Final = "x-amz-version-id"
+_REGION: Final = "x-amz-bucket-region"
 
 
 def document(result: DocumentResult) -> Response:
@@ -59,7 +60,7 @@ def head_bucket(result: HeadBucketResult) -> Response:
     """200, with the region."""
     return Response(
         headers={
-            "x-amz-bucket-region": result.bucket_region,
+            _REGION: result.bucket_region,
             "x-amz-access-point-alias": "false",
             "Content-Type": "application/xml",
         }
@@ -159,13 +160,17 @@ def copy_object(result: CopyObjectResult) -> Response:
 
 
 def list_objects(result: ListObjectsResult) -> Response:
-    """A document."""
-    return _xml(xml_listings.list_objects(result))
+    """A document, and the region."""
+    response = _xml(xml_listings.list_objects(result))
+    _add(response.headers, _REGION, result.bucket_region)
+    return response
 
 
 def list_objects_v2(result: ListObjectsV2Result) -> Response:
-    """A document."""
-    return _xml(xml_listings.list_objects_v2(result))
+    """A document, and the region."""
+    response = _xml(xml_listings.list_objects_v2(result))
+    _add(response.headers, _REGION, result.bucket_region)
+    return response
 
 
 def list_object_versions(result: ListObjectVersionsResult) -> Response:

@@ -38,6 +38,7 @@ class ListObjectsResult:
     marker: str | None = None
     next_marker: str | None = None
     encoding_type: str | None = None
+    bucket_region: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class ListObjectsV2Result:
     continuation_token: str | None = None
     next_continuation_token: str | None = None
     encoding_type: str | None = None
+    bucket_region: str | None = None
 
 
 class ListedVersion(NamedTuple):

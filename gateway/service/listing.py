@@ -11,6 +11,7 @@ from gateway.s3.listings import (
     ListObjectVersionsResult,
 )
 from gateway.s3.results import Owner
+from gateway.service.buckets import region_of
 from gateway.service.context import Context
 from gateway.service.merging import listed
 
@@ -38,6 +39,7 @@ async def list_objects(context: Context, input: ListObjects) -> ListObjectsResul
         marker=input.marker,
         next_marker=page.last if page.more and input.delimiter else None,
         encoding_type=input.encoding_type,
+        bucket_region=region_of(bucket.region),
     )
 
 
@@ -70,6 +72,7 @@ async def list_objects_v2(context: Context, input: ListObjectsV2) -> ListObjects
         continuation_token=input.continuation_token,
         next_continuation_token=token_of(page.last) if page.more else None,
         encoding_type=input.encoding_type,
+        bucket_region=region_of(bucket.region),
     )
 
 

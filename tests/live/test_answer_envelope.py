@@ -115,6 +115,9 @@ def test_a_bucket_in_the_eu_is_in_ireland(client: Client) -> None:
     assert client.request("GET", "/in-the-eu", "location").xml().text == "EU"
     head = client.request("HEAD", "/in-the-eu")
     assert head.headers["x-amz-bucket-region"] == "eu-west-1"
+    for version in ("", "list-type=2"):
+        page = client.request("GET", "/in-the-eu", version)
+        assert page.headers["x-amz-bucket-region"] == "eu-west-1"
     listed = client.request("GET", "/", "bucket-region=eu-west-1&prefix=in-the-eu")
     assert listed.texts("Buckets/Bucket/BucketRegion") == ["eu-west-1"]
 
