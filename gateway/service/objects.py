@@ -261,11 +261,13 @@ async def _delete_one(
     if item.version_id is not None and not can_be_a_version(item.version_id):
         # Only here S3 says so; a DeleteObject with such an id is refused as InvalidArgument.
         return _not_deleted(item, S3Error("NoSuchVersion"))
-    condition = replace(
-        write_condition(item.e_tag, None), size=item.size, modified_s=item.last_modified_time
-    )
     try:
+        condition = replace(
+            write_condition(item.e_tag, None), size=item.size, modified_s=item.last_modified_time
+        )
         await _delete(context, bucket, item.key, item.version_id, condition)
+    except S3Error as refusal:
+        return _not_deleted(item, refusal)
     except (CatalogError, StorageError) as fault:
         return _not_deleted(item, s3_error(fault))
     return None

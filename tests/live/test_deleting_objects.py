@@ -78,6 +78,18 @@ def test_a_condition_of_one_key_does_not_hold_up_the_others(client: Client, buck
     assert client.keys(bucket) == []
 
 
+@pytest.mark.parametrize("etag", ["", 'W/"x"', '""', ","])
+def test_a_condition_nothing_can_meet_does_not_hold_up_the_others(
+    client: Client, bucket: str, etag: str
+) -> None:
+    for key in ("a", "b"):
+        client.put(bucket, key, b"x")
+    answer = delete_many(client, bucket, [f"<Key>a</Key><ETag>{etag}</ETag>", "<Key>b</Key>"])
+    assert (answer.status, answer.texts("Deleted/Key")) == (200, ["b"])
+    assert answer.texts("Error/Code") == ["PreconditionFailed"]
+    assert client.keys(bucket) == ["a"]
+
+
 def test_keys_that_xml_cannot_hold_are_deleted(client: Client, bucket: str) -> None:
     client.put(bucket, "a\x01b", b"x")
     client.put(bucket, "a&b<c", b"x")
