@@ -74,7 +74,7 @@ CODINGS = (
         post("Content-Length: 6", CHUNKED, body=END, then=HIDDEN),
     ),
     answered("chunks", post(CHUNKED, body=GOOD), 200),
-    answered("chunks of an object without a length", put(CHUNKED, body=in_chunks(b"12345")), 411),
+    answered("chunks of an object without a length", put(CHUNKED, body=in_chunks(b"12345")), 501),
     answered("chunks in capitals", post("Transfer-Encoding: CHUNKED", body=GOOD), 200),
     refused("xchunked", post("Transfer-Encoding: xchunked", body=GOOD, then=HIDDEN), 501),
     refused("identity", post("Transfer-Encoding: identity", body=DELETE), 501),
