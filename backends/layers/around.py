@@ -33,6 +33,10 @@ class Around(Storage):
         self.can = self.inner.can & ~OWN_ROOT
         self.limits = self.inner.limits
 
+    def declare_anew(self) -> None:
+        """``inner`` declares something else than it did."""
+        self._declare()
+
     async def open(self) -> None:
         await self.inner.open()
         self._declare()

@@ -68,6 +68,8 @@ class Mirror(Declaring):
         refill: Sequence[str] = (),
         breaker: Callable[[], Breaker] = Breaker,
     ) -> None:
+        self.declared: Callable[[], None] = lambda: None
+        """Called when it may declare something else than it did: a member was opened. For a layer around."""
         self.members = {name: Member(name, one, breaker()) for name, one in members.items()}
         self.ledger = ledger
         self._crew = Crew(members=self.members, ledger=ledger, copies=copies)
@@ -132,6 +134,7 @@ class Mirror(Declaring):
     async def _meet(self, member: Member) -> None:
         await self._meeting.meet(member)
         self._declare()
+        self.declared()
 
     async def aclose(self) -> None:
         self._is_open = False

@@ -26,7 +26,7 @@ _DEAD_S = 30.0
 
 async def run(services: Services, name: str, roll: Roll, tally: MirrorTally) -> None:
     """Keep the members of the mirror ``name`` equal, until cancelled."""
-    mirror = services.storages[name]
+    mirror = services.storages[name].itself()
     if not isinstance(mirror, Mirror):
         return
     mirroring = Mirroring(services, name, mirror, roll, tally)

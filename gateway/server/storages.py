@@ -4,14 +4,19 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from backends import registry
 from backends.interface import Can, Storage
+from backends.layers.around import Around
 from gateway.server.directories import catalog_of
 from gateway.server.failure import Exit, StartError
 from gateway.settings.model import Settings
+
+if TYPE_CHECKING:
+    from backends.mirror.storage import Mirror
 
 _log = structlog.get_logger("s3front.storages")
 _AT_ONCE = 256
@@ -54,7 +59,10 @@ def storages_of(
                 one: _layered(one, _made(settings, one), observe, member=True)
                 for one in mirrors[name].storages
             }
-            storages[name] = _mirror(settings, name, members, catalog, process)
+            mirror = _mirror(settings, name, members, catalog, process)
+            cached = storages[name] = _cached(settings, name, mirror, caches)
+            if isinstance(cached, Around):
+                mirror.declared = cached.declare_anew
         else:
             layered = _layered(name, _made(settings, name), observe)
             storages[name] = _cached(settings, name, layered, caches)
@@ -67,7 +75,7 @@ def _mirror(
     members: dict[str, Storage],
     catalog: Path | None,
     process: str,
-) -> Storage:
+) -> "Mirror":
     catalog = catalog or catalog_of(settings, purpose="mirror")
     from backends.mirror.storage import Mirror  # noqa: PLC0415 - most servers have none
     from gateway.catalog.sqlite.mirrors import SqliteMirrorLedger  # noqa: PLC0415

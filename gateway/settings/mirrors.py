@@ -73,7 +73,7 @@ def mirrors_of(storages: Mapping[str, StorageSettings]) -> Mapping[str, MirrorSe
             if storages[member].cache_size is not None:
                 raise refusal(
                     f"storage {member!r} has a cache, and is a member of {name!r}.",
-                    "Remove its cache_size: members have none.",
+                    f"Give it to {name!r} as a whole: members have none.",
                     key="storages",
                 )
             if member in owner:
@@ -83,7 +83,20 @@ def mirrors_of(storages: Mapping[str, StorageSettings]) -> Mapping[str, MirrorSe
                     key="storages",
                 )
             owner[member] = name
+        _refuse_needless_cache(name, mirror, storages)
     return mirrors
+
+
+def _refuse_needless_cache(
+    name: str, mirror: MirrorSettings, storages: Mapping[str, StorageSettings]
+) -> None:
+    types = {storages[member].type for member in mirror.storages}
+    if storages[name].cache_size is not None and types == {"local"}:
+        raise refusal(
+            f"storage {name!r} has a cache, and all its members are on this machine.",
+            "Remove its cache_size and cache_directory.",
+            key="storages",
+        )
 
 
 def _names(name: str, option: str, value: object) -> tuple[str, ...]:

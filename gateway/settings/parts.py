@@ -84,9 +84,9 @@ class StorageSettings(BaseModel):
     def _has_a_cache_or_none(self) -> "StorageSettings":
         if self.cache_directory is not None and self.cache_size is None:
             raise refusal("'cache_size' is missing.", "Say how many bytes the cache may take.")
-        if self.cache_size is not None and self.type in {"local", "mirror"}:
+        if self.cache_size is not None and self.type == "local":
             raise refusal(
-                f"a storage of type {self.type!r} has no cache.",
+                "a storage of type 'local' has no cache.",
                 "Remove cache_size and cache_directory.",
             )
         return self

@@ -109,6 +109,14 @@ MAKE |= {
     "unstaged-local": lambda root, _patch: Unstaged(LocalStorage(root=root)),
 }
 
+
+def make_cached_mirror(root: Path, _patch: pytest.MonkeyPatch) -> Storage:
+    mirror = mirror_of(memories(AS_S3, S3_LIMITS))
+    cached = Rereading(mirror, root, CACHE_SIZE)
+    mirror.declared = cached.declare_anew
+    return cached
+
+
 MAKE |= {
     "mirror-as-s3": lambda _root, _patch: mirror_of(memories(AS_S3, S3_LIMITS)),
     "mirror-as-webdav": lambda _root, _patch: mirror_of(memories(AS_WEBDAV, Limits())),
@@ -118,6 +126,7 @@ MAKE |= {
     ),
     "mirror-first-dead": lambda _root, _patch: dying("nas", AS_S3, S3_LIMITS),
     "mirror-last-dead": lambda _root, _patch: dying("cloud", AS_S3, S3_LIMITS),
+    "mirror-cached": make_cached_mirror,
     "mirror-flapping": lambda _root, _patch: flapping(AS_S3, S3_LIMITS),
     "mirror-of-files": lambda root, _patch: mirror_of(
         {"nas": Unstaged(LocalStorage(root=root)), "cloud": RemoteMemoryStorage(AS_S3, S3_LIMITS)}

@@ -1,5 +1,6 @@
 """A server on a mirror: members stop and come back, and clients do not notice."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -7,9 +8,12 @@ from threading import Event
 import pytest
 from structlog.testing import capture_logs
 
+from backends.cache.sizes import LEAST
+from backends.layers.caching import Caching
 from backends.mirror import finishing, putting
 from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, AS_WEBDAV
+from gateway.jobs import mirroring
 from gateway.jobs.mirroring import Mirroring
 from gateway.jobs.roll import Roll
 from gateway.observe.tally import MirrorTally
@@ -173,6 +177,37 @@ async def test_a_ledger_that_was_found_again_is_told(tmp_path: Path) -> None:
         await Openings({"safe": mirror_of(members)}, settings).open_all()
     (told,) = [log for log in logs if log["log_level"] == "warning"]
     assert "1 paths were found again, 1 of which its members did not agree on" in told["found"]
+
+
+def test_a_mirror_with_a_cache_is_repaired_and_serves_what_it_has_read(
+    serve: Serve, tmp_path: Path
+) -> None:
+    members = memories()
+    mirror = mirror_of(members)
+    cached = Caching(mirror, tmp_path / "cache", LEAST, complain=pytest.fail)
+    mirror.declared = cached.declare_anew
+    live = serve(cached)
+    live.client.put("bucket", "key", b"data")
+    live.client.put("bucket", "other", b"data")
+    assert fetched(live.client, "key") == b"data"
+    (tmp_path / "roll").mkdir()
+
+    async def repaired() -> None:
+        job = mirroring.run(live.services, "main", Roll(tmp_path / "roll"), MirrorTally())
+        task = asyncio.create_task(job)
+        async with asyncio.timeout(30):
+            while (await mirror.ledger.backlog()).waiting:
+                assert not task.done()
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await cached.cache.settled()
+
+    live.run(repaired())
+    assert live.run(bytes_at(members["cloud"], "bucket/other")) == b"data"
+    for member in members.values():
+        member.is_down = True
+    assert fetched(live.client, "key") == b"data"
+    assert live.client.get("bucket", "other").status == 503
 
 
 def test_what_a_dead_worker_was_writing_is_looked_at(stand: Stand) -> None:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from backends.cache.sizes import LEAST
 from backends.layers.caching import Caching
+from backends.mirror.storage import Mirror
 from backends.remote_memory import RemoteMemoryStorage
 from gateway.server.failure import Exit, StartError
 from gateway.server.reloading import _plain
@@ -70,17 +71,42 @@ def test_what_is_no_network_has_no_cache(tmp_path: Path) -> None:
     assert refused.value.exit is Exit.BAD_CONFIGURATION
 
 
-def test_neither_a_mirror_nor_its_members_have_one() -> None:
+def test_a_mirror_has_one_as_a_whole() -> None:
     two: dict[str, dict[str, object]] = {
         "one": {"type": "memory", "like": "s3"},
         "two": {"type": "memory", "like": "s3"},
     }
     both: dict[str, object] = {"type": "mirror", "storages": ["one", "two"]}
-    settings(both=both, **two)
-    with pytest.raises(ValidationError, match="'mirror' has no cache"):
-        settings(both={**both, "cache_size": LEAST}, **two)
+    settings(both={**both, "cache_size": LEAST}, **two)
     with pytest.raises(ValidationError, match="'one' has a cache, and is a member"):
         settings(both=both, **{**two, "one": dict(NAS)})
+    files: dict[str, dict[str, object]] = {
+        name: {"type": "local", "root": f"/{name}"} for name in two
+    }
+    with pytest.raises(ValidationError, match="'both' has a cache, and all its members are on th"):
+        settings(both={**both, "cache_size": LEAST}, **files)
+    settings(both={**both, "cache_size": LEAST}, one=two["one"], two=files["two"])
+
+
+async def test_the_cache_of_a_mirror(tmp_path: Path) -> None:
+    made = settings(
+        both={"type": "mirror", "storages": ["one", "two"], "cache_size": LEAST},
+        one={"type": "memory", "like": "s3"},
+        two={"type": "memory", "like": "s3"},
+    )
+    catalog, caches = tmp_path / "catalog.db", Caches(home=tmp_path / "cache")
+    cached = storages_of(made, catalog=catalog, caches=caches)["both"]
+    assert isinstance(cached, Caching)
+    mirror = cached.itself()
+    assert isinstance(mirror, Mirror)
+    assert mirror.declared == cached.declare_anew
+    await cached.open()
+    stored = await cached.write("b/k", body(b"data"), size=4)
+    assert await drained(await cached.read("b/k", only_if=stored.fingerprint)) == b"data"
+    await mirror.members["one"].storage.aclose()
+    assert await drained(await cached.read("b/k", only_if=stored.fingerprint)) == b"data"
+    await cached.aclose()
+    assert len(list((tmp_path / "cache" / "both").glob("??/*"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from backends.cache.sizes import LEAST
 from backends.errors import Damaged, Exists, NotFound, Unavailable
-from backends.interface import Storage, Stored
+from backends.interface import Fingerprint, Storage, Stored
+from backends.layers.caching import Caching
 from backends.mirror.breaker import Breaker
 from backends.mirror.finishing import DOUBT_S
 from backends.mirror.ledger import State
@@ -18,7 +23,7 @@ from backends.mirror.repairing import Repaired
 from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
 from gateway.catalog.sqlite.mirrors import SqliteMirrorLedger
-from tests.backends.making import body, bytes_at, paths
+from tests.backends.making import body, bytes_at, drained, paths
 from tests.backends.mirror.members import Faulty, Time
 
 _T = TypeVar("_T")
@@ -44,10 +49,17 @@ class AnyOrder(RuleBasedStateMachine):
             copies=self.copies,
             breaker=lambda: Breaker(clock=self.time),
         )
+        self.storage = self.around(self.mirror)
+        """What is asked: the mirror, or what is around it."""
+        self.versions: dict[tuple[str, Fingerprint], bytes] = {}
+        """All that was ever seen under a path."""
         self.acknowledged: dict[str, bytes] = {}
         self.fingerprints: dict[str, str] = {}
         self.possible: dict[str, list[bytes]] = {}
         """What failed writes wanted: each may have replaced what was acknowledged before."""
+
+    def around(self, mirror: Mirror) -> Storage:
+        return mirror
 
     def run(self, act: Awaitable[_T]) -> _T:
         async def awaited() -> _T:
@@ -62,7 +74,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.run(self.mirror.open())
+        self.run(self.storage.open())
 
     @rule(path=PATHS, size=SIZES, create=st.booleans())
     def write(self, path: str, size: int, create: bool) -> None:
@@ -71,7 +83,7 @@ class AnyOrder(RuleBasedStateMachine):
     async def _write(self, path: str, data: bytes, *, create: bool) -> None:
         pieces = body(data[:100_000], data[100_000:])
         try:
-            stored = await self.mirror.write(path, pieces, size=len(data), create=create)
+            stored = await self.storage.write(path, pieces, size=len(data), create=create)
         except Exists:
             assert create
             assert path in self.acknowledged
@@ -83,6 +95,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _acknowledged(self, path: str, data: bytes, stored: Stored) -> None:
         self.acknowledged[path] = data
+        self.versions[path, stored.fingerprint] = data
         self.fingerprints[path] = stored.fingerprint.stamp
         self.possible.pop(path, None)
 
@@ -92,7 +105,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(path=PATHS)
     def delete(self, path: str) -> None:
-        self.run(self.mirror.delete(path))
+        self.run(self.storage.delete(path))
         self.acknowledged.pop(path, None)
         self.fingerprints.pop(path, None)
         self.possible.pop(path, None)
@@ -109,7 +122,7 @@ class AnyOrder(RuleBasedStateMachine):
         except Unavailable:
             return
         try:
-            stored = await self.mirror.copy(source, path, only_if=of)
+            stored = await self.storage.copy(source, path, only_if=of)
         except (Unavailable, Damaged):
             self._failed(path, data)
         else:
@@ -121,12 +134,12 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _upload(self, path: str, data: bytes) -> None:
         try:
-            upload = await self.mirror.begin_parts(path)
-            tag = await self.mirror.write_part(path, upload, 1, body(data), size=len(data))
+            upload = await self.storage.begin_parts(path)
+            tag = await self.storage.write_part(path, upload, 1, body(data), size=len(data))
         except Unavailable:
             return
         try:
-            stored = await self.mirror.complete_parts(path, upload, [(1, tag)])
+            stored = await self.storage.complete_parts(path, upload, [(1, tag)])
         except Unavailable:
             self._failed(path, data)
         else:
@@ -169,7 +182,7 @@ class AnyOrder(RuleBasedStateMachine):
         rests = set(self.mirror.resting())
         try:
             stored = await self.mirror.stat(path)
-            data = await bytes_at(self.mirror, path)
+            data = await self.bytes_of(path, stored.fingerprint)
         except NotFound:
             assert path not in self.acknowledged
         except Unavailable:
@@ -181,10 +194,27 @@ class AnyOrder(RuleBasedStateMachine):
             assert data == self.acknowledged.get(path)
             assert stored.fingerprint.stamp == self.fingerprints[path]
 
+    async def bytes_of(self, path: str, of: Fingerprint) -> bytes:
+        return await drained(await self.storage.read(path, only_if=of))
+
+    @rule(path=PATHS)
+    def read_every_version(self, path: str) -> None:
+        """What it was once: these bytes, or none."""
+        self.run(self._read_every_version(path))
+
+    async def _read_every_version(self, path: str) -> None:
+        for (at, of), data in self.versions.items():
+            if at == path:
+                try:
+                    found = await self.bytes_of(path, of)
+                except (NotFound, Damaged, Unavailable):
+                    continue
+                assert found == data
+
     @invariant()
     def listed(self) -> None:
         async def listed() -> list[str]:
-            return [*await paths(self.mirror, ".s3front/"), *await paths(self.mirror)]
+            return [*await paths(self.storage, ".s3front/"), *await paths(self.storage)]
 
         assert self.run(listed()) == sorted(self.acknowledged)
 
@@ -192,7 +222,7 @@ class AnyOrder(RuleBasedStateMachine):
         try:
             self.run(self._rest())
         finally:
-            self.run(self.mirror.aclose())
+            self.run(self.storage.aclose())
             self.runner.close()
 
     async def _rest(self) -> None:
@@ -229,7 +259,33 @@ class AnyOrderWithoutCopies(AnyOrder):
     copies = False
 
 
+class AnyOrderCached(AnyOrder):
+    """Also what is in the cache is of the version that is asked for."""
+
+    def around(self, mirror: Mirror) -> Storage:
+        self.folder = TemporaryDirectory()
+        cached = Caching(mirror, Path(self.folder.name) / "cache", LEAST, complain=pytest.fail)
+        mirror.declared = cached.declare_anew
+        self.cached = cached
+        return cached
+
+    async def bytes_of(self, path: str, of: Fingerprint) -> bytes:
+        read = await super().bytes_of(path, of)
+        await self.cached.cache.settled()
+        again = await self.cached.read(path, only_if=of)
+        assert await drained(again) == read
+        return read
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.folder.cleanup()
+
+
 TestAnyOrder = AnyOrder.TestCase
+TestAnyOrderCached = AnyOrderCached.TestCase
+TestAnyOrderCached.settings = settings(max_examples=25, stateful_step_count=30)
 TestAnyOrderWithoutCopies = AnyOrderWithoutCopies.TestCase
 TestAnyOrder.settings = settings(max_examples=40, stateful_step_count=30)
 TestAnyOrderWithoutCopies.settings = settings(max_examples=25, stateful_step_count=30)
