@@ -143,7 +143,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """What was begun in parts under ``path``, the id that ``begin_parts`` gave it, and when (Unix
+    """What was begun in parts under ``path``, an id by which ``abort_parts`` drops it, and when (Unix
     nanoseconds, by the storage's clock)."""
 
     path: str
@@ -496,7 +496,8 @@ class Storage(abc.ABC):
     def open_parts(self) -> AsyncGenerator[Begun, None]:
         """Whatever was begun in parts, by anybody, and is neither completed nor aborted (Can.OPEN_PARTS).
 
-        In no order.
+        In no order. Of a storage made of storages: what those know that can tell; Unavailable, after all that
+        others tell, if one of them cannot be asked.
         """
         raise Unsupported("telling what was begun in parts")
 

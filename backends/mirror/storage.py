@@ -22,7 +22,7 @@ from backends.errors import (
     Unavailable,
     Unsupported,
 )
-from backends.interface import Can, Content, Fingerprint, Limits, Storage, Stored
+from backends.interface import Begun, Can, Content, Fingerprint, Limits, Storage, Stored
 from backends.mirror.body import Body, BodyFailed
 from backends.mirror.breaker import Breaker
 from backends.mirror.crew import Crew
@@ -49,6 +49,8 @@ _OF_ALL = (
     | Can.COPY_PARTS
 )
 """What a mirror can if all its members can."""
+_OF_ANY = Can.TREE | Can.OPEN_PARTS
+"""What it can, or must, if one of them does."""
 
 
 class Mirror(Declaring):
@@ -89,7 +91,7 @@ class Mirror(Declaring):
     def _declare(self) -> None:
         every = [member.can for member in self._in_order]
         of_all = reduce(lambda one, other: one & other, every) & _OF_ALL
-        of_any = reduce(lambda one, other: one | other, every) & Can.TREE
+        of_any = reduce(lambda one, other: one | other, every) & _OF_ANY
         self.can = of_all | of_any | Can.UNIQUE
         limits = [member.storage.limits for member in self._in_order]
         self.limits = Limits(
@@ -367,9 +369,17 @@ class Mirror(Declaring):
         return await self._uploads.complete(path, upload, parts, create=create)
 
     async def abort_parts(self, path: str, upload: str) -> None:
-        self._need(Can.PARTS)
+        if Can.OPEN_PARTS not in self.can:  # else what a repair began where a mirror has no parts
+            self._need(Can.PARTS)
         self._check(path)
         await self._uploads.abort(path, upload)
+
+    async def open_parts(self) -> AsyncGenerator[Begun, None]:
+        self._need(Can.OPEN_PARTS)
+        self.check()
+        async with aclosing(self._uploads.open()) as found:
+            async for begun in found:
+                yield begun
 
     # What the verbs have in common.
 

@@ -1,12 +1,13 @@
 """What is written in parts: all of them on the member that was chosen when they were begun."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from backends.errors import NotFound, StorageError, Unavailable
-from backends.interface import Fingerprint, Storage, Stored
+from backends.interface import Begun, Can, Fingerprint, Storage, Stored
 from backends.mirror.crew import Crew
 from backends.mirror.finding import Finding
 from backends.mirror.ledger import State
@@ -129,6 +130,29 @@ class Uploads:
         except NotFound:
             return
         await _asked(member, lambda: member.storage.abort_parts(path, id))
+
+    async def open(self) -> AsyncGenerator[Begun, None]:
+        """As ``Storage.open_parts``."""
+        failed: StorageError | None = None
+        for member in self._crew.in_order:
+            if Can.OPEN_PARTS not in member.can:
+                continue
+            if not member.is_open or not member.admits():
+                failed = Unavailable(f"{member.name!r} cannot be asked: {member.cause}")
+                continue
+            try:
+                async with aclosing(member.storage.open_parts()) as found:
+                    async for one in found:
+                        # Its generation is known to whoever began it; it is of no use for what is dropped.
+                        yield replace(one, upload=f"{member.name}/0/{one.upload}")
+            except StorageError as error:
+                if error.retryable:
+                    member.failed(error)
+                failed = error
+            else:
+                member.succeeded()
+        if failed is not None:
+            raise failed
 
     def _of(self, path: str, upload: str) -> tuple[Member, int, str]:
         name, _, rest = upload.partition("/")

@@ -13,7 +13,7 @@ from backends.layers.caching import Caching
 from backends.mirror import finishing, putting
 from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, AS_WEBDAV
-from gateway.jobs import mirroring
+from gateway.jobs import mirroring, unfinished
 from gateway.jobs.mirroring import Mirroring
 from gateway.jobs.roll import Roll
 from gateway.observe.tally import MirrorTally
@@ -26,6 +26,7 @@ from tests.backends.s3.moto_server import Moto, moto_settings
 from tests.live.client import Client
 from tests.live.server import Live, running
 from tests.remote.conftest import Serve
+from tests.remote.test_files_of_others import identified
 from tests.server.running import until
 
 KEYS = [f"folder/{number}" for number in range(20)]
@@ -208,6 +209,24 @@ def test_a_mirror_with_a_cache_is_repaired_and_serves_what_it_has_read(
         member.is_down = True
     assert fetched(live.client, "key") == b"data"
     assert live.client.get("bucket", "other").status == 503
+
+
+def test_uploads_that_nobody_knows_of_are_ended_on_each_member(
+    serve: Serve, tmp_path: Path
+) -> None:
+    stand = Stand(serve, tmp_path, as_webdav=False)
+    identified(stand.live)
+    known = stand.live.client.start_upload("bucket", "known")
+
+    async def forgotten() -> int:
+        for member in stand.members.values():
+            await member.begin_parts(".s3front/o/aa/forgotten")
+        return await unfinished.sweep(stand.live.services, age_s=-60)
+
+    assert stand.live.run(forgotten()) == 2
+    etag = stand.live.client.put_part("bucket", "known", known, 1, b"part").headers["etag"]
+    assert stand.live.client.complete("bucket", "known", known, [(1, etag)]).status == 200
+    assert fetched(stand.live.client, "known") == b"part"
 
 
 def test_what_a_dead_worker_was_writing_is_looked_at(stand: Stand) -> None:

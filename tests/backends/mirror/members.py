@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 from backends.bodies import given
 from backends.errors import StorageError, Unavailable
-from backends.interface import Can, Content, Limits, Storage, Stored
+from backends.interface import Begun, Can, Content, Limits, Storage, Stored
 from backends.layers.around import Around, AroundContent
 from backends.layers.retrying import Patience, Retrying
 from backends.mirror.breaker import Breaker
@@ -48,6 +48,11 @@ class Shaky(Around):
         async for stored in self.inner.list(prefix, after=after):
             yield stored
             self.answers("list")
+
+    async def open_parts(self) -> AsyncGenerator[Begun, None]:
+        self.answers("open_parts")
+        async for begun in self.inner.open_parts():
+            yield begun
 
 
 class _ShakyContent(AroundContent):
@@ -163,6 +168,7 @@ class Dying(Mirror):
         one = self.members[self.dies].storage
         assert isinstance(one, Shaky)
         one.is_down = True
+        one.can &= ~Can.OPEN_PARTS  # what it cannot tell is another test's
 
 
 def dying(name: str, can: Can, limits: Limits) -> Storage:

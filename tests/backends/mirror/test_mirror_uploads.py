@@ -3,8 +3,11 @@
 import pytest
 
 from backends.errors import NotFound, Unavailable
+from backends.interface import Can, Limits
 from backends.mirror.finishing import DOUBT_S
+from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS, RemoteMemoryStorage
 from tests.backends.making import body, bytes_at
+from tests.backends.mirror.members import mirror_of
 from tests.backends.mirror.mirrors import opened
 
 
@@ -35,3 +38,41 @@ async def test_an_upload_whose_completion_was_not_answered_is_completed_again() 
     stored = await mirror.complete_parts("b/k", upload, [(1, tag)])
     assert stored == await mirror.complete_parts("b/k", upload, [(1, tag)])
     assert await bytes_at(mirror, "b/k") == b"data"
+
+
+async def test_what_was_begun_on_any_member_is_told_and_dropped_there() -> None:
+    mirror, members, _ = await opened()
+    await mirror.begin_parts("b/nas")
+    await members["cloud"].begin_parts("b/cloud")
+    told = [one async for one in mirror.open_parts()]
+    assert [one.path for one in told] == ["b/nas", "b/cloud"]
+    for one in told:
+        await mirror.abort_parts(one.path, one.upload)
+    assert [one async for one in mirror.open_parts()] == []
+
+
+async def test_what_a_repair_began_is_dropped_where_the_mirror_has_no_parts() -> None:
+    cloud = RemoteMemoryStorage(AS_S3, S3_LIMITS)
+    mirror = mirror_of({"nas": RemoteMemoryStorage(AS_WEBDAV, Limits()), "cloud": cloud})
+    await mirror.open()
+    assert Can.PARTS not in mirror.can
+    await cloud.begin_parts("b/k")
+    async for one in mirror.open_parts():
+        await mirror.abort_parts(one.path, one.upload)
+    assert [one async for one in cloud.open_parts()] == []
+
+
+async def test_what_the_others_tell_is_told_before_the_one_that_fails_is() -> None:
+    mirror, members, _ = await opened()
+    await mirror.begin_parts("b/nas")
+    await members["cloud"].begin_parts("b/cloud")
+    members["nas"].is_down = True
+    told: list[str] = []
+
+    async def ask() -> None:
+        async for one in mirror.open_parts():
+            told.append(one.path)  # noqa: PERF401 - what came before it fails stays
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        await ask()
+    assert told == ["b/cloud"]
