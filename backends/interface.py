@@ -139,6 +139,8 @@ class Stored:
     """There is a self-description, but it is not what was written (told where ``description`` is)."""
     headers: Mapping[str, str] | None = None
     """What of SERVED others are answered with (told where ``description`` is); None if nobody knows."""
+    holder: str = ""
+    """Which of the storages that this one is made of has told it (told where ``description`` is)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -501,8 +503,10 @@ class Storage(abc.ABC):
         """
         raise Unsupported("telling what was begun in parts")
 
-    def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
-        """A URL by which anybody can GET ``path`` for so long (Can.LINK). No request is made.
+    def link(self, stored: Stored, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+        """A URL by which anybody can GET, for so long, what ``stat`` has just told of (Can.LINK): what is under
+        its path then. No request is made. Unsupported where there are no links for it, though there are for
+        others.
 
         ``answer_with``: headers of the answer, by lower-case name, in place of those it is answered with by
         itself; Unsupported for one that the storage cannot be told.

@@ -186,8 +186,8 @@ class Around(Storage):
     def open_parts(self) -> AsyncGenerator[Begun, None]:
         return self.inner.open_parts()
 
-    def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
-        return self.inner.link(path, seconds=seconds, answer_with=answer_with)
+    def link(self, stored: Stored, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+        return self.inner.link(stored, seconds=seconds, answer_with=answer_with)
 
 
 class AroundContent(Content):

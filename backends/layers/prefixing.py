@@ -167,8 +167,9 @@ class Prefixed(Around):
                 if begun.path.startswith(self._prefix):
                     yield replace(begun, path=begun.path[len(self._prefix) :])
 
-    def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
-        return self.inner.link(self._inside(path), seconds=seconds, answer_with=answer_with)
+    def link(self, stored: Stored, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+        inside = replace(stored, path=self._inside(stored.path))
+        return self.inner.link(inside, seconds=seconds, answer_with=answer_with)
 
     def _inside(self, path: str) -> str:
         naming.segments(path, self.limits)

@@ -21,8 +21,9 @@ def holders(members: Sequence[Member], entry: Entry) -> Iterator[tuple[Member, F
                 yield member, copy.fingerprint
 
 
-def told(entry: Entry, stored: Stored | None = None) -> Stored:
-    """What is stored under the entry's path, as the mirror says it; ``stored``: as a member told it."""
+def told(entry: Entry, stored: Stored | None = None, *, holder: str = "") -> Stored:
+    """What is stored under the entry's path, as the mirror says it; ``stored``: as the member ``holder`` told
+    it."""
     return Stored(
         path=entry.path,
         fingerprint=entry.fingerprint,
@@ -30,6 +31,7 @@ def told(entry: Entry, stored: Stored | None = None) -> Stored:
         description=None if stored is None else unmarked(stored.description),
         description_damaged=stored is not None and stored.description_damaged,
         headers=None if stored is None else stored.headers,
+        holder=holder,
     )
 
 

@@ -49,7 +49,7 @@ _OF_ALL = (
     | Can.COPY_PARTS
 )
 """What a mirror can if all its members can."""
-_OF_ANY = Can.TREE | Can.OPEN_PARTS
+_OF_ANY = Can.TREE | Can.OPEN_PARTS | Can.LINK
 """What it can, or must, if one of them does."""
 
 
@@ -190,7 +190,7 @@ class Mirror(Declaring):
             if stored.fingerprint != of:
                 await self._finding.changed(entry, member, stored)
                 raise Damaged(f"{path!r} holds other bytes than those that were stored")
-            return told(entry, stored)
+            return told(entry, stored, holder=member.name)
 
         _, stored = await self._finding.of_holders(path, seen)
         return stored
@@ -380,6 +380,15 @@ class Mirror(Declaring):
         async with aclosing(self._uploads.open()) as found:
             async for begun in found:
                 yield begun
+
+    def link(self, stored: Stored, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+        """The link of the member that has told it, as long as that answers."""
+        self._need(Can.LINK)
+        self._check(stored.path)
+        member = self.members.get(stored.holder)
+        if member is None or Can.LINK not in member.can or member.breaker.rests:
+            raise Unsupported(f"links to {stored.holder!r}")
+        return member.storage.link(stored, seconds=seconds, answer_with=answer_with)
 
     # What the verbs have in common.
 

@@ -287,12 +287,12 @@ class S3Storage(Storage):
                 if self._is_path(path):
                     yield Begun(path=path, upload=one.upload, begun_ns=one.begun_ns)
 
-    def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+    def link(self, stored: Stored, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         """The ``url`` of the settings if there is one and it is not to say anything of its own."""
         unknown = answer_with.keys() - SERVED
         if unknown:
             raise Unsupported(f"links whose answer says {', '.join(sorted(unknown))}")
-        key = self._key(path)
+        key = self._key(stored.path)
         if self.settings.url is not None and not answer_with:
             return f"{self.settings.url}/{quoted_path(key.encode())}"
         query = [(f"response-{name}", value) for name, value in sorted(answer_with.items())]

@@ -284,14 +284,14 @@ class WebDavStorage(Storage):
             async for begun in found:
                 yield begun
 
-    def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
-        names.check(path, self.limits)
+    def link(self, stored: Stored, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+        names.check(stored.path, self.limits)
         links = self._settings.links
         if links is None:
             raise Unsupported('links; they need url and link_mode = "direct"')
         if answer_with:
             raise Unsupported("links whose answer has other headers")
-        return f"{links}/{encoded(path)}"
+        return f"{links}/{encoded(stored.path)}"
 
     async def _received(
         self, opened: Opened, incoming: Incoming, body: AsyncIterator[bytes], size: int

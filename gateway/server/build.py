@@ -268,12 +268,14 @@ def _new_id() -> str:
 
 
 def linked_to(settings: Settings) -> frozenset[str]:
-    """The storages that clients may be sent to."""
-    return frozenset(
+    """The storages that clients may be sent to, and the mirrors that have such a member."""
+    direct = {
         name
         for name, storage in settings.storages.items()
         if storage.options.get("link_mode") == "direct"
-    )
+    }
+    mirrors = {name for name, one in settings.mirrors.items() if direct & set(one.storages)}
+    return frozenset(direct | mirrors)
 
 
 def _watching(settings: Settings) -> Watching | None:

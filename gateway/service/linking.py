@@ -55,12 +55,14 @@ async def _link(context: Context, version: Version, input: GetObject) -> str | N
     stored = await context.services.links.seen.bytes_of(storage, version)
     if stored is None:
         return None
+    if stored.holder and stored.holder not in context.services.links.direct:
+        return None
     told = told_headers(context, version, input)
     answer_with = _unsaid({name: told[name] for name in told.keys() & SERVED}, stored)
     if answer_with is None:
         return None
     try:
-        return storage.link(location.path, seconds=seconds, answer_with=answer_with)
+        return storage.link(stored, seconds=seconds, answer_with=answer_with)
     except (Unsupported, NameRefused):
         return None
 

@@ -173,6 +173,12 @@ async def paths(storage: Storage, prefix: str = "", after: str = "") -> list[str
     return [stored.path async for stored in storage.list(prefix, after=after)]
 
 
+def as_stored(path: str) -> Stored:
+    """Something that is stored under a path."""
+    of = Fingerprint(size=4, stamp="some")
+    return Stored(path=path, fingerprint=of, modified_ns=1)
+
+
 def known(stored: Stored) -> tuple[str, Fingerprint]:
     """What a verb and a later look tell alike. The time may differ: some services tell that of
     their answer."""

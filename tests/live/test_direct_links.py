@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backends.errors import Unsupported
-from backends.interface import Can
+from backends.interface import Can, Stored
 from tests.live.client import Answer, Client
 from tests.live.server import Live
 
@@ -21,11 +21,11 @@ class Linking:
         self.answer_with: Mapping[str, str] = {}
         self.cannot_say = ""
 
-    def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+    def link(self, stored: Stored, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         if self.cannot_say in answer_with:
             raise Unsupported(self.cannot_say)
         self.seconds, self.answer_with = seconds, answer_with
-        return f"https://storage.example/{path}?signed"
+        return f"https://storage.example/{stored.path}?signed"
 
 
 @pytest.fixture

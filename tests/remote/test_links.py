@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from backends.interface import Can, Limits, Storage
+from backends.interface import Can, Limits, Storage, Stored
 from backends.remote_memory import AS_S3
 from gateway.server import build
 from gateway.service import homing, seen
@@ -28,10 +28,10 @@ class Linking(FailingStorage):
     def __init__(self) -> None:
         super().__init__(AS_S3 | Can.LINK, Limits(max_description=2048))
 
-    def link(self, path: str, *, seconds: int, answer_with: Mapping[str, str]) -> str:
+    def link(self, stored: Stored, *, seconds: int, answer_with: Mapping[str, str]) -> str:
         assert seconds > 0
         self.answer_with = answer_with
-        return f"https://storage.example/{path}"
+        return f"https://storage.example/{stored.path}"
 
 
 @pytest.fixture

@@ -42,3 +42,15 @@ def test_anything_else_needs_a_restart(*, by_new_workers: bool) -> None:
     taken, refused = taken_over(before, after, by_new_workers=by_new_workers)
     assert refused == ["storages"]
     assert taken.storages == before.storages
+
+
+def test_a_mirror_is_linked_to_if_a_member_is() -> None:
+    storages = {
+        "cloud": {**CLOUD, "link_mode": "direct"},
+        "nas": {"type": "local", "root": "data"},
+        "safe": {"type": "mirror", "storages": ["nas", "cloud"]},
+    }
+    made = Settings.model_validate({"storages": storages})
+    assert linked_to(made) == {"cloud", "safe"}
+    storages["cloud"] = CLOUD
+    assert linked_to(Settings.model_validate({"storages": storages})) == frozenset()

@@ -15,7 +15,7 @@ from backends.interface import PIECE
 from backends.s3.bucket import Bucket
 from backends.s3.settings import read_settings
 from tests.backends.http.answering import reply
-from tests.backends.making import body
+from tests.backends.making import as_stored, body
 from tests.backends.s3.scripted import NOW, Asked, service
 
 STORED = {"etag": '"e"', "last_modified": "Thu, 26 Nov 2026 11:00:00 GMT"}
@@ -106,7 +106,9 @@ async def test_a_wrong_clock_is_set_right_once(refused: bytes) -> None:
         await content.aclose()
         await (await storage.read("b/k")).aclose()
         assert len(asked.asked) == 3
-        assert "X-Amz-Date=20261126T150000Z" in storage.link("b/k", seconds=9, answer_with={})
+        assert "X-Amz-Date=20261126T150000Z" in storage.link(
+            as_stored("b/k"), seconds=9, answer_with={}
+        )
 
 
 @pytest.mark.parametrize(
@@ -221,11 +223,15 @@ def test_links_are_those_of_the_settings_or_signed() -> None:
         "secret_key": "hidden",
         "prefix": "team",
     }
-    signed = construct("s3", given).link("a b", seconds=60, answer_with={"content-type": "x/y"})
+    signed = construct("s3", given).link(
+        as_stored("a b"), seconds=60, answer_with={"content-type": "x/y"}
+    )
     assert signed.startswith("https://photos.s3.eu-central-1.amazonaws.com/team/a%20b?")
     assert "response-content-type=x%2Fy" in signed
     assert "%2Feu-central-1%2F" in signed
     assert "hidden" not in signed
     cdn = construct("s3", {**given, "url": "https://img.example/x/"})
-    assert cdn.link("a b", seconds=60, answer_with={}) == "https://img.example/x/team/a%20b"
-    assert "amazonaws" in cdn.link("a b", seconds=60, answer_with={"expires": "x"})
+    assert (
+        cdn.link(as_stored("a b"), seconds=60, answer_with={}) == "https://img.example/x/team/a%20b"
+    )
+    assert "amazonaws" in cdn.link(as_stored("a b"), seconds=60, answer_with={"expires": "x"})
