@@ -128,9 +128,9 @@ class Meeting:
     ) -> tuple[int, int]:
         found = await asyncio.gather(*(_looked_at(path, holders) for path, holders in batch))
         for (path, _), by_member in zip(batch, found, strict=True):
-            newest = max((number for number, _ in by_member.values()), default=None)
-            if newest is None:
-                continue
+            newest = max((number for number, _ in by_member.values() if number), default=None)
+            if newest is None or self._is_of_others(path, by_member):
+                continue  # what others put there is found when it is asked for
             held = {name: one for name, (number, one) in by_member.items() if number == newest}
             behind = [one.name for one in self._members if one.name not in held]
             await self._ledger.restore(
@@ -143,6 +143,11 @@ class Meeting:
             paths += 1
             differing += self._copies and bool(behind)
         return paths, differing
+
+    def _is_of_others(self, path: str, by_member: Mapping[str, tuple[int | None, Stored]]) -> bool:
+        """Whether the first member holds bytes there that no mirror has put there."""
+        number, _ = by_member.get(self._members[0].name, (0, None))
+        return number is None and not path.startswith(f"{RESERVED}/")
 
 
 async def _mark_of(member: Member) -> str | None:
@@ -165,17 +170,17 @@ async def _leave_mark(member: Member, mark: str) -> None:
     await member.storage.write(MARK, given([said]), size=len(said))
 
 
-async def _looked_at(path: str, members: Sequence[Member]) -> Mapping[str, tuple[int, Stored]]:
-    """The generation of what each has there, as far as it tells."""
-    found: dict[str, tuple[int, Stored]] = {}
+async def _looked_at(
+    path: str, members: Sequence[Member]
+) -> Mapping[str, tuple[int | None, Stored]]:
+    """What each has there, and its generation; None of what others put there."""
+    found: dict[str, tuple[int | None, Stored]] = {}
     for member in members:
         try:
             stored = await member.storage.stat(path)
         except NotFound:
             continue
-        generation = generation_of(stored.description)
-        if generation is not None:
-            found[member.name] = generation, stored
+        found[member.name] = generation_of(stored.description), stored
     return found
 
 

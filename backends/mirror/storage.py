@@ -122,16 +122,22 @@ class Mirror(Declaring):
         outcomes = await asyncio.gather(
             *(member.open() for member in self._in_order), return_exceptions=True
         )
-        failed: list[StorageError] = []
+        failed: dict[str, StorageError] = {}
         for member, outcome in zip(self._in_order, outcomes, strict=True):
             if isinstance(outcome, StorageError):
                 member.cause = str(outcome)
                 member.breaker.rest()
-                failed.append(outcome)
+                failed[member.name] = outcome
             elif isinstance(outcome, BaseException):
                 raise outcome
-        if failed and (len(failed) == len(self._in_order) or self._meeting.needs_all):
-            raise failed[0]
+        if len(failed) == len(self._in_order):
+            raise next(iter(failed.values()))
+        if failed and self._meeting.needs_all:
+            name, error = failed.popitem()
+            raise Unavailable(
+                f"its ledger is new, and {name!r} cannot be used, without which it is not known what the "
+                f"members hold: {error}"
+            ) from error
 
     async def _meet(self, member: Member) -> None:
         await self._meeting.meet(member)

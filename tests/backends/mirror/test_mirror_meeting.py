@@ -41,10 +41,25 @@ async def test_a_lost_ledger_is_found_again_on_the_members() -> None:
     assert int(await put(found, "b/new", b"new")) > max(map(int, stamps.values()))
 
 
+@pytest.mark.parametrize("now", [b"theirs", b"changed since"])
+async def test_files_of_others_count_when_a_ledger_is_found_again(now: bytes) -> None:
+    mirror, members, _ = await opened()
+    await put(members["nas"], "b/theirs", b"theirs")
+    assert await bytes_at(mirror, "b/theirs") == b"theirs"
+    await repaired(mirror)
+    await put(members["nas"], "b/theirs", now)
+    found = again(members)
+    await found.open()
+    assert await paths(found) == ["b/theirs"]
+    assert await bytes_at(found, "b/theirs") == now
+    assert (await repaired(found)).causes == {}
+    assert await bytes_at(members["cloud"], "b/theirs") == now
+
+
 async def test_a_lost_ledger_waits_for_all_members() -> None:
     _, members, _ = await opened()
     members["cloud"].is_down = True
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="its ledger is new, and 'cloud' cannot be used"):
         await again(members).open()
 
 
