@@ -160,7 +160,12 @@ class Mirror(Declaring):
         """Its members, and what ``open`` has found out."""
         names = ", ".join(member.name for member in self._in_order)
         kind = "a mirror of" if self._crew.copies else "failover between"
-        return "\n".join([f"{kind} {names}", *self._meeting.told])
+        lost = (
+            ""
+            if self._crew.describes
+            else "; its ledger cannot be found again on them if it is lost"
+        )
+        return "\n".join([f"{kind} {names}{lost}", *self._meeting.told])
 
     def check(self) -> None:
         if not self._is_open:

@@ -146,6 +146,12 @@ def _copied(plan: Plan, mark: Mark, keys: Path | None) -> Outcome:
 def _catalog_to_copy(settings: Settings) -> Path:
     for name, storage in storages_of(settings).items():
         if Can.REPLICATE not in storage.can:
+            if name in settings.mirrors:
+                raise StartError(
+                    f"storages.{name}: a mirror is not copied: each of its members is a copy, and keeps the "
+                    "catalog's snapshots. See docs/storages-mirror.md, When something is lost.",
+                    exit=Exit.BAD_CONFIGURATION,
+                )
             type = settings.storages[name].type
             raise StartError(
                 f"storages.{name}: a storage of type {type} cannot be copied yet, only "

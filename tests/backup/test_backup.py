@@ -424,6 +424,22 @@ def test_a_storage_that_cannot_be_copied_is_refused_by_its_type(tmp_path: Path) 
     assert "storages.ram: a storage of type memory cannot be copied yet" in result.stderr
 
 
+def test_a_mirror_is_a_copy_itself(tmp_path: Path) -> None:
+    file = tmp_path / "s3front.toml"
+    members = "".join(
+        f"[storages.{name}]\ntype = 'local'\nroot = '{tmp_path}/{name}'\n"
+        for name in ("one", "two")
+    )
+    file.write_text(
+        f"catalog = 'sqlite://{tmp_path}/catalog.db'\n{members}"
+        "[storages.both]\ntype = 'mirror'\nstorages = ['one', 'two']\n"
+    )
+    result = call("backup", tmp_path / "backup", "-c", file)
+    assert result.exit_code == 2
+    assert "storages.both: a mirror is not copied: each of its members is a copy" in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s3front.toml"]
+
+
 def test_several_storages_become_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "s3front.toml"
     file.write_text(

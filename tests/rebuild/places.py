@@ -16,7 +16,9 @@ from gateway.cli.main import main
 from gateway.jobs.depositing import Deposits
 from gateway.jobs.snapshots import SnapshotRules, take
 from gateway.server import build
+from gateway.server.deposits import secret_of
 from gateway.service import homing
+from gateway.settings.loader import load
 from tests.backends.s3.moto_server import moto_settings
 from tests.backends.webdav.serving import settings_of
 from tests.live.server import Live, running
@@ -32,9 +34,13 @@ class Place:
     root: Path
     patch: pytest.MonkeyPatch
     options: Mapping[str, object] = field(default_factory=lambda: {"type": "memory", "like": "s3"})
+    members: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """The options of the storages that it is made of, by their names."""
     storage: Storage | None = None
     has_room: bool = True
     """Whether a description may be longer than S3's 1.5 KB."""
+    answers_with_headers: bool = True
+    """Whether the storage itself tells the headers of an object whose description is too long for it."""
 
     @property
     def catalog(self) -> Path:
@@ -44,10 +50,16 @@ class Place:
     def file(self) -> Path:
         """A configuration file of its server."""
         file = self.root / "s3front.toml"
-        options = [f"{name} = {json.dumps(value)}" for name, value in self.options.items()]
-        lines = [f'catalog = "sqlite://{self.catalog}"', f"[storages.{NAME}]", *options, ""]
-        file.write_text("\n".join(lines))
+        lines = [f'catalog = "sqlite://{self.catalog}"']
+        for name, options in {NAME: self.options, **self.members}.items():
+            lines += [f"[storages.{name}]", *(f"{n} = {json.dumps(v)}" for n, v in options.items())]
+        file.write_text("\n".join([*lines, ""]))
         return file
+
+    @property
+    def secret(self) -> str:
+        """What its snapshots are sealed with."""
+        return secret_of(load(flags={}, environ={}, file=self.file).settings, NAME)
 
     @contextlib.contextmanager
     def served(self, *, jobs: bool = False) -> Iterator[Live]:
@@ -55,7 +67,7 @@ class Place:
         if self.storage is not None:
             self.patch.setattr(build, "storages_of", lambda *_: {NAME: self.storage})
             self.patch.setattr(cli, "storages_of", lambda *_: {NAME: self.storage})
-        storages = {NAME: self.options}
+        storages = {NAME: self.options, **self.members}
         with running(self.root, durability="relaxed", storages=storages, jobs=jobs) as live:
             yield live
 
@@ -67,8 +79,7 @@ class Place:
         """A snapshot that the storage keeps, and nobody else."""
         snapshot = self.snapshot(live)
         services = live.services
-        secret = str(self.options.get("secret_key") or self.options.get("password") or "")
-        deposits = Deposits(services.storages[NAME], secret)
+        deposits = Deposits(services.storages[NAME], self.secret)
         live.run(deposits.keep(services.catalog, snapshot))
         snapshot.unlink()
         return snapshot
@@ -101,9 +112,23 @@ def place(kind: str, root: Path, patch: pytest.MonkeyPatch) -> Place:
             return in_memory(root, patch, AS_WEBDAV | Can.DESCRIBE | Can.UNIQUE | Can.COPY)
         case "S3":
             options = {"type": "s3", **moto_settings(prefix="team/")}
+        case "a mirror":
+            members: dict[str, dict[str, object]] = {
+                "nas": {"type": "local", "root": str(root.parent / "nas")},
+                "far": {"type": "s3", **moto_settings(prefix="mirrored/")},
+            }
+            options = {"type": "mirror", "storages": list(members)}
+            return Place(
+                root=root,
+                patch=patch,
+                options=options,
+                members=members,
+                has_room=False,
+                answers_with_headers=False,
+            )
         case _:
             options = {"type": "webdav", **settings_of("apache")}
     return Place(root=root, patch=patch, options=options, has_room=kind == "WebDAV")
 
 
-KINDS = ("memory, as S3", "memory, as WebDAV", "S3", "WebDAV")
+KINDS = ("memory, as S3", "memory, as WebDAV", "S3", "WebDAV", "a mirror")

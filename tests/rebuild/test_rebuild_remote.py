@@ -11,12 +11,14 @@ import pytest
 
 from backends.errors import NameRefused
 from backends.interface import Can, Stored
+from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3
 from gateway.jobs import unfinished
 from gateway.jobs.depositing import Deposits
 from gateway.service.certainty import identify
 from gateway.service.description import decode, encode
 from tests.backends.making import body
+from tests.backends.s3.moto_server import Moto, moto_settings
 from tests.live.client import Client
 from tests.live.server import Live
 from tests.rebuild.mixture import (
@@ -96,6 +98,56 @@ def test_a_snapshot_that_the_storage_keeps_is_as_good(there: Place) -> None:
         assert client.get("kept", "later").body == b"later"
 
 
+@pytest.mark.parametrize("ledger_is_lost", [False, True])
+def test_the_members_of_a_mirror_tell_what_was_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, ledger_is_lost: bool
+) -> None:
+    there = place("a mirror", tmp_path / "root", monkeypatch)
+    with there.served() as live:
+        client = live.client
+        client.make_bucket("kept")
+        for key in ("a", "x//b"):
+            client.put("kept", key, key.encode())
+        mirror = live.services.storages["cloud"]
+        assert isinstance(mirror, Mirror)
+        live.run(mirror.repairs.round())
+        snapshot = there.deposit(live)
+        client.put("kept", "later", b"later")  # on the first member alone
+        client.delete("kept", "a")
+        live.run(swept(live.services))
+    there.lose_catalog()
+    if ledger_is_lost:
+        shutil.rmtree(there.catalog.parent)
+    text = there.rebuilt()
+    assert f"2 objects (1 of {snapshot.name}, 1 found on the storage); 1 missing" in text
+    with there.served() as live:
+        client = live.client
+        assert client.keys("kept") == ["later", "x//b"]
+        for key in ("x//b", "later"):
+            assert client.get("kept", key).body == key.encode()
+
+
+def test_a_mirror_whose_ledger_is_lost_too_is_rebuilt_when_all_members_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moto = Moto()
+    there = place("a mirror", tmp_path / "root", monkeypatch)
+    there = replace(there, members={**there.members, "far": {"type": "s3", **moto_settings(moto)}})
+    try:
+        with there.served() as live:
+            live.client.make_bucket("kept")
+            live.client.put("kept", "key", b"key")
+        shutil.rmtree(there.catalog.parent)
+        moto.stop()
+        result = there.rebuild()
+        assert result.exit_code == 3
+        assert "its ledger is new, and 'far' cannot be used" in result.stderr
+        moto.start()
+        assert "1 objects (0 of nothing, 1 found" in there.rebuilt()
+    finally:
+        moto.close()
+
+
 def test_one_that_was_sealed_with_another_secret_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,17 +167,18 @@ def test_one_that_was_sealed_with_another_secret_is_passed_over(
     assert "1 objects (0 of nothing, 1 found" in result.stdout
 
 
+@pytest.mark.parametrize("kind", ["S3", "a mirror"])
 def test_a_server_keeps_snapshots_on_its_storage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    there = place("S3", tmp_path / "root", monkeypatch)
+    there = place(kind, tmp_path / "root", monkeypatch)
     with there.served(jobs=True) as live:
         live.client.make_bucket("kept")
-        deposits = Deposits(live.services.storages["cloud"], str(there.options["secret_key"]))
+        deposits = Deposits(live.services.storages["cloud"], there.secret)
         until(lambda: bool(live.run(deposits.all())))
     with there.served() as live:
         live.client.put("kept", "key", b"key")
-        deposits = Deposits(live.services.storages["cloud"], str(there.options["secret_key"]))
+        deposits = Deposits(live.services.storages["cloud"], there.secret)
         assert live.run(deposits.fetch(tmp_path / "fetched")) == []
     shutil.rmtree(there.catalog.parent)
     assert "1 objects (0 of catalog-" in there.rebuilt()
@@ -151,6 +204,8 @@ def test_without_a_snapshot_no_object_is_lost(there: Place) -> None:
             provisional = new["etag"].endswith('-0"') or key.startswith("multi")
             of = told - ({"etag"} if provisional else set())
             of -= set() if there.has_room else {"x-amz-meta-one"}
+            if key in {"described", "copied"} and not there.answers_with_headers:
+                of &= {"etag"}
             assert {n: new.get(n) for n in of} == {n: old.get(n) for n in of}, key
         long = dict(now["head described"][1]).get("x-amz-meta-long")
         assert long == ("v" * 1500 if there.has_room else None)

@@ -29,6 +29,7 @@ async def test_a_lost_ledger_is_found_again_on_the_members() -> None:
     stamps["b/00"] = await put(mirror, "b/00", b"newer")
     found = again(members)
     await found.open()
+    assert "cannot be found again" not in found.about()
     assert "41 paths were found again, 1 of which" in found.about()
     for path, stamp in stamps.items():
         assert (await found.stat(path)).fingerprint.stamp == stamp
@@ -65,7 +66,9 @@ async def test_a_lost_ledger_waits_for_all_members() -> None:
 
 async def test_a_lost_ledger_is_not_guessed_where_nothing_describes_itself() -> None:
     members = memories(AS_WEBDAV, Limits())
-    await again(members).open()
+    mirror = again(members)
+    await mirror.open()
+    assert "cannot be found again" in mirror.about()
     with pytest.raises(Unavailable, match="put the ledger's file back"):
         await again(members).open()
 
