@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from backends.errors import NotFound, StorageError, Unavailable
 from backends.interface import Begun, Can, Fingerprint, Storage, Stored
+from backends.mirror.body import Body, BodyFailed
 from backends.mirror.crew import Crew
 from backends.mirror.finding import Finding
 from backends.mirror.ledger import State
@@ -63,9 +64,8 @@ class Uploads:
     ) -> str:
         """As ``Storage.write_part``."""
         member, _, id = self._of(path, upload)
-        return await _asked(
-            member, lambda: member.storage.write_part(path, id, number, body, size=size)
-        )
+        write = partial(member.storage.write_part, path, id, number, size=size)
+        return await _sent(member, write, Body(body, size))
 
     async def copy(
         self,
@@ -92,12 +92,8 @@ class Uploads:
             )
         content = await self._mirror.read(source, first=first, last=last, only_if=only_if)
         async with aclosing(content):
-            return await _asked(
-                member,
-                lambda: member.storage.write_part(
-                    path, id, number, content.chunks(), size=content.length
-                ),
-            )
+            write = partial(member.storage.write_part, path, id, number, size=content.length)
+            return await _sent(member, write, Body(content.chunks(), content.length))
 
     async def complete(
         self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool
@@ -161,6 +157,16 @@ class Uploads:
         if member is None or not generation.isdecimal():
             raise NotFound(f"no such upload of {path!r}")
         return member, int(generation), id
+
+
+async def _sent(
+    member: Member, write: Callable[[AsyncIterator[bytes]], Awaitable[str]], body: Body
+) -> str:
+    """A part, whose source may fail: that says nothing of the member."""
+    try:
+        return await _asked(member, lambda: write(body.pieces()))
+    except BodyFailed as failed:
+        raise (failed.__cause__ or failed) from None
 
 
 async def _asked(member: Member, act: Callable[[], Awaitable[_T]]) -> _T:

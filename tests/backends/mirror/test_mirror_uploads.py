@@ -1,5 +1,7 @@
 """Uploads in parts over a mirror."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from backends.errors import NotFound, Unavailable
@@ -8,7 +10,7 @@ from backends.mirror.finishing import DOUBT_S
 from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS, RemoteMemoryStorage
 from tests.backends.making import body, bytes_at
 from tests.backends.mirror.members import mirror_of
-from tests.backends.mirror.mirrors import opened
+from tests.backends.mirror.mirrors import LONG, opened, put
 
 
 async def test_an_upload_ends_with_the_member_that_has_its_parts() -> None:
@@ -37,6 +39,35 @@ async def test_an_upload_whose_completion_was_not_answered_is_completed_again() 
     time.now_s += DOUBT_S + 1
     stored = await mirror.complete_parts("b/k", upload, [(1, tag)])
     assert stored == await mirror.complete_parts("b/k", upload, [(1, tag)])
+    assert await bytes_at(mirror, "b/k") == b"data"
+
+
+@pytest.mark.parametrize("is_copied", [False, True])
+async def test_a_part_that_cannot_be_read_says_nothing_of_the_member_that_gets_it(
+    *, is_copied: bool
+) -> None:
+    mirror, members, _ = await opened(failures=1)
+    upload = await mirror.begin_parts("b/k")
+    members["nas"].fails = lambda verb: verb == "write"
+    await put(mirror, "b/source", LONG)
+    members["nas"].fails = lambda _: False
+    mirror.members["nas"].breaker.succeeded()
+    of = (await mirror.stat("b/source")).fingerprint
+    members["cloud"].fails = lambda verb: verb == "piece"
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield LONG[:1000]
+        raise Unavailable("it does not answer")
+
+    if is_copied:
+        copied = mirror.copy_part("b/k", upload, 1, "b/source", first=0, last=9999, only_if=of)
+    else:
+        copied = mirror.write_part("b/k", upload, 1, broken(), size=10_000)
+    with pytest.raises(Unavailable, match="does not answer"):
+        await copied
+    assert "nas" not in mirror.resting()
+    tag = await mirror.write_part("b/k", upload, 1, body(b"data"), size=4)
+    await mirror.complete_parts("b/k", upload, [(1, tag)])
     assert await bytes_at(mirror, "b/k") == b"data"
 
 
