@@ -41,6 +41,6 @@ class Crew:
         """Who is to get what that one has stored."""
         return [name for name in self.members if name != member.name] if self.copies else ()
 
-    def marked(self, generation: int, description: bytes | None) -> bytes | None:
+    def marked(self, path: str, generation: int, description: bytes | None) -> bytes | None:
         """The description that a member is to keep."""
-        return marked(generation, description) if self.describes else None
+        return marked(path, generation, description) if self.describes else None

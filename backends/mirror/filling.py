@@ -115,9 +115,9 @@ def _told_of(entry: Entry, member: Member, stored: Stored) -> _About:
     """What a member is to keep with the bytes, as far as it can."""
     about = _About()
     if Can.DESCRIBE in member.can:
-        about["description"] = marked(entry.generation, stored.description)
+        about["description"] = marked(entry.path, entry.generation, stored.description)
         if len(about["description"]) > member.storage.limits.max_description:
-            about["description"] = marked(entry.generation, None)  # of a file of others
+            about["description"] = marked(entry.path, entry.generation, None)  # of a file of others
     if Can.HEADERS in member.can and stored.headers is not None:
         about["headers"] = stored.headers
     return about

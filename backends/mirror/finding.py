@@ -82,7 +82,7 @@ class Finding:
             member is self._crew.first
             and copy.state is State.CURRENT
             and self._crew.describes
-            and generation_of(stored.description) is None
+            and generation_of(stored) is None
             and not entry.path.startswith(f"{RESERVED}/")
         ):
             await self._crew.ledger.adopt(
@@ -104,7 +104,7 @@ class Finding:
             stored = await first.ask(lambda: first.storage.stat(path))
         except (NotFound, NameRefused, Unavailable):
             return None
-        if generation_of(stored.description) is not None:
+        if generation_of(stored) is not None:
             return None  # left there by a write or a removal of ours
         return await self._crew.ledger.adopt(
             path,

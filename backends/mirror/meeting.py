@@ -180,7 +180,7 @@ async def _looked_at(
             stored = await member.storage.stat(path)
         except NotFound:
             continue
-        found[member.name] = generation_of(stored.description), stored
+        found[member.name] = generation_of(stored), stored
     return found
 
 

@@ -136,7 +136,7 @@ class Putting:
             stored = await member.ask(lambda: member.storage.stat(before.path))
         except NotFound:
             return True
-        if self._crew.describes and generation_of(stored.description) is None:
+        if self._crew.describes and generation_of(stored) is None:
             raise Exists(f"something is stored as {before.path!r}")
         return False
 

@@ -126,7 +126,7 @@ class Repairs:
                 raise NotFound(f"no member holds {path!r} any more")
             await self._believe(entry, member, seen)
             return
-        if seen is not None and not copy.touched and generation_of(seen.description) is None:
+        if seen is not None and not copy.touched and generation_of(seen) is None:
             raise Exists(f"{path!r} is in the way, which others put there")
         creates = seen is None and Can.CREATE in member.can
         await self._filling.fill(entry, member, creates=creates)
@@ -143,7 +143,7 @@ class Repairs:
             modified_ns=seen.modified_ns,
             others=others,
             instead_of=entry.generation,
-            generation=generation_of(seen.description),
+            generation=generation_of(seen),
         )
 
     async def _remove(self, entry: Entry, member: Member) -> None:
@@ -179,6 +179,4 @@ def _is_current(seen: Stored, entry: Entry, copy: Copy) -> bool:
     """Whether what was seen on a member is what is to be there."""
     if copy.state is State.UNKNOWN and seen.fingerprint == copy.fingerprint:
         return True
-    return (
-        generation_of(seen.description) == entry.generation and seen.fingerprint.size == entry.size
-    )
+    return generation_of(seen) == entry.generation and seen.fingerprint.size == entry.size

@@ -277,7 +277,7 @@ class Mirror(Declaring):
                 path,
                 sent.pieces(),
                 size=size,
-                description=self._crew.marked(generation, description),
+                description=self._crew.marked(path, generation, description),
                 headers=headers,
                 create=creates,
             )
@@ -316,7 +316,7 @@ class Mirror(Declaring):
                     source,
                     path,
                     only_if=of,
-                    description=self._crew.marked(generation, description),
+                    description=self._crew.marked(path, generation, description),
                     headers=headers,
                     create=creates,
                 )

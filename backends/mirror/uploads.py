@@ -47,7 +47,7 @@ class Uploads:
             if not member.admits():
                 continue
             generation = await self._crew.ledger.number()
-            kept = self._crew.marked(generation, description)
+            kept = self._crew.marked(path, generation, description)
             begin = partial(member.storage.begin_parts, path, description=kept, headers=headers)
             try:
                 upload = await member.ask(begin)
@@ -107,7 +107,7 @@ class Uploads:
             except NotFound:
                 # Completed already, if that is what is there: the answer was lost.
                 stored = await member.storage.stat(path)
-                if generation_of(stored.description) != generation:
+                if generation_of(stored) != generation:
                     raise
                 return stored
 

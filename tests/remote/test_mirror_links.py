@@ -6,6 +6,7 @@ import pytest
 
 from backends.errors import Unsupported
 from backends.interface import Can, Limits, Stored
+from backends.mirror.marking import marked
 from backends.mirror.storage import Mirror
 from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
 from gateway.service import seen
@@ -92,7 +93,9 @@ async def drained_at(member: Shaky, path: str) -> bytes:
 
 def test_a_member_that_is_back_with_other_bytes_is_not_linked_to(stand: Stand) -> None:
     stand.repair()
-    other = put(stand.members["nas"], "bucket/a.jpg", b"old", description=b"s3front-mirror/1 7 -\n")
+    other = put(
+        stand.members["nas"], "bucket/a.jpg", b"old", description=marked("bucket/a.jpg", 7, None)
+    )
     stand.live.run(other)
     assert stand.linked() == "cloud"
     stand.repair()
