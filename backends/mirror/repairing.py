@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from backends.errors import Exists, NotFound, StorageError, Unavailable
-from backends.interface import Can, Storage, Stored
+from backends.interface import RESERVED, Can, Storage, Stored
 from backends.mirror.body import BodyFailed
 from backends.mirror.crew import Crew
 from backends.mirror.filling import Filling
@@ -46,6 +46,7 @@ class Repairs:
 
     def __init__(self, mirror: Storage, crew: Crew, turns: Turns) -> None:
         self._filling = Filling(mirror, crew.ledger)
+        self._crew = crew
         self._members = crew.members
         self._ledger = crew.ledger
         self._copies = crew.copies
@@ -76,17 +77,10 @@ class Repairs:
 
     async def of(self, path: str, done: Repaired) -> None:
         """Of one path, whose turn the caller has."""
-        entry = await self._ledger.find(path)
-        if entry is None:
-            return
-        for name, copy in entry.copies.items():
-            member = self._members.get(name)
-            if (
-                member is None
-                or copy.state is State.CURRENT
-                or copy.token is not None
-                or copy.waits
-            ):
+        for name, member in self._members.items():
+            entry = await self._ledger.find(path)  # as the one before has left it
+            copy = None if entry is None else entry.copies.get(name)
+            if entry is None or copy is None or not _is_due(copy):
                 continue
             if not member.admits():
                 done.causes[name] = f"it rests: {member.cause}"
@@ -121,9 +115,9 @@ class Repairs:
             )
             return
         if copy.state is State.UNKNOWN and not _is_held(entry):
-            if seen is None:
+            if seen is None or not self._is_newer(entry, member, seen):
                 await self._ledger.lost(path, member.name, generation=entry.generation)
-                raise NotFound(f"no member holds {path!r} any more")
+                raise NotFound(f"{member.name!r} does not hold {path!r} any more")
             await self._believe(entry, member, seen)
             return
         if seen is not None and not copy.touched and generation_of(seen) is None:
@@ -133,8 +127,20 @@ class Repairs:
         done.copied += 1
         done.bytes += entry.size
 
+    def _is_newer(self, entry: Entry, member: Member, seen: Stored) -> bool:
+        """Whether what was seen has come after the entry's bytes, which nobody is known to hold: by a write
+        of which nobody knew how it ended, or by others where these count."""
+        generation = generation_of(seen)
+        if generation is not None:
+            return generation > entry.generation
+        if self._crew.describes:
+            return member is self._crew.first and not entry.path.startswith(f"{RESERVED}/")
+        # Nothing tells: it has, if it replaced them here and they may be nowhere else.
+        able = [name for name, copy in entry.copies.items() if copy.fingerprint is not None]
+        return able == [member.name]
+
     async def _believe(self, entry: Entry, member: Member, seen: Stored) -> None:
-        """A write of which nobody knew how it ended has replaced the only copy: it has succeeded."""
+        """It is the path's now: a write of which nobody knew how it ended has succeeded."""
         others = [name for name in self._members if name != member.name] if self._copies else []
         await self._ledger.adopt(
             entry.path,
@@ -162,6 +168,10 @@ class Repairs:
 
     def _is_one_too_many(self, entry: Entry) -> bool:
         return not self._copies and _is_held(entry)
+
+
+def _is_due(copy: Copy) -> bool:
+    return copy.state is not State.CURRENT and copy.token is None and not copy.waits
 
 
 async def _seen(member: Member, path: str) -> Stored | None:

@@ -5,7 +5,7 @@ from itertools import count
 from typing import Literal, TypeVar
 
 from backends.bodies import given
-from backends.errors import StorageError, Unavailable
+from backends.errors import NotFound, StorageError, Unavailable
 from backends.interface import Begun, Can, Content, Limits, Storage, Stored
 from backends.layers.around import Around, AroundContent
 from backends.layers.retrying import Patience, Retrying
@@ -78,6 +78,8 @@ class Faulty(Around):
         changes = verb in _CHANGES
         if self.mode == "down":
             raise Unavailable("it does not answer")
+        if self.mode == "forgets" and verb in {"stat", "read"}:
+            raise NotFound("it has no such thing, it says")
         if self.mode == "answers late" and changes:
             self.late.append(act)
             raise Unavailable("it does not answer in time")

@@ -5,12 +5,12 @@ from typing import TypeVar
 
 import pytest
 
-from backends.errors import NotFound
-from backends.interface import PIECE, Limits
+from backends.errors import Damaged, NotFound, Unavailable
+from backends.interface import PIECE, Can, Limits
 from backends.mirror.finishing import DOUBT_S
 from backends.mirror.ledger import State
 from backends.mirror.storage import Mirror
-from backends.remote_memory import AS_S3, S3_LIMITS, RemoteMemoryStorage
+from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS, RemoteMemoryStorage
 from tests.backends.making import body, bytes_at, paths
 from tests.backends.mirror.members import Faulty, Shaky, Time, memories, mirror_of
 from tests.backends.mirror.mirrors import LONG, opened, put, repaired
@@ -195,6 +195,76 @@ async def test_a_repair_that_comes_late_replaces_nothing_newer() -> None:
     time.now_s += DOUBT_S
     await repaired(mirror)
     assert await bytes_at(members["far"], "b/k") == b"newer"
+
+
+async def with_doubt_of_both(can: Can = AS_S3) -> tuple[Mirror, dict[str, Faulty], Time]:
+    """``nas`` has the bytes and was not found to, ``cloud`` has older ones, and may have got these."""
+    time = Time()
+    members = {name: Faulty(RemoteMemoryStorage(can, S3_LIMITS)) for name in ("nas", "cloud")}
+    mirror = mirror_of(members, time=time, failures=1)
+    await mirror.open()
+    await put(mirror, "b/k", b"old")
+    await repaired(mirror)
+    await put(mirror, "b/k", b"newer")
+    members["cloud"].mode = "answers late"
+    await mirror.repairs.round()
+    members["cloud"].late.clear()
+    members["cloud"].mode = "up"
+    mirror.members["cloud"].breaker.succeeded()
+    members["nas"].mode = "forgets"
+    with pytest.raises(NotFound):
+        await bytes_at(mirror, "b/k")
+    time.now_s += DOUBT_S + 1
+    return mirror, members, time
+
+
+@pytest.mark.parametrize("can", [AS_S3, AS_WEBDAV], ids=["described", "not described"])
+@pytest.mark.parametrize("first", ["nas", "cloud", "both"])
+async def test_older_bytes_of_another_member_are_not_believed(can: Can, first: str) -> None:
+    mirror, members, time = await with_doubt_of_both(can)
+    if first == "cloud":
+        members["nas"].mode = "down"
+        with pytest.raises(Unavailable):
+            await bytes_at(mirror, "b/k")
+    else:
+        members["nas"].mode = "up"
+        members["cloud"].mode = "down" if first == "nas" else "up"
+    await mirror.repairs.round()
+    assert await mirror.ledger.find("b/k") is not None
+    for member in members.values():
+        member.mode = "up"
+    for _ in range(3):
+        time.now_s += 1000
+        await mirror.repairs.knock()
+        await mirror.repairs.round()
+    assert await bytes_at(mirror, "b/k") == b"newer"
+    assert await bytes_at(members["cloud"], "b/k") == b"newer"
+
+
+async def test_a_member_that_alone_had_it_and_is_back_with_older_bytes_has_lost_it() -> None:
+    mirror, members, _ = await opened()
+    await put(mirror, "b/k", b"old")
+    kept = await members["nas"].stat("b/k")
+    await put(mirror, "b/k", b"newer")
+    await put(members["nas"].inner, "b/k", b"old", description=kept.description or b"")
+    await mirror.repairs.round()
+    with pytest.raises((NotFound, Damaged, Unavailable)):
+        await bytes_at(mirror, "b/k")
+    await mirror.repairs.round()
+    with pytest.raises(NotFound):
+        await bytes_at(mirror, "b/k")
+
+
+async def test_a_write_that_was_not_answered_is_believed_if_it_replaced_the_only_copy() -> None:
+    mirror, members, time = await opened(copies=False)
+    await put(mirror, "b/k", b"old")
+    members["nas"].loses_answers = members["cloud"].is_down = True
+    with pytest.raises(Unavailable):
+        await put(mirror, "b/k", b"newer")
+    members["nas"].loses_answers = members["cloud"].is_down = False
+    time.now_s += DOUBT_S + 1
+    await repaired(mirror)
+    assert await bytes_at(mirror, "b/k") == b"newer"
 
 
 async def test_a_removal_that_comes_late_removes_nothing_newer() -> None:
