@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -18,6 +18,7 @@ from backends.layers.caching import Caching
 from backends.mirror.breaker import Breaker
 from backends.mirror.finishing import DOUBT_S
 from backends.mirror.ledger import State
+from backends.mirror.marking import generation_of
 from backends.mirror.meeting import MARK
 from backends.mirror.repairing import Repaired
 from backends.mirror.storage import Mirror
@@ -27,8 +28,9 @@ from tests.backends.making import body, bytes_at, drained, paths
 from tests.backends.mirror.members import Faulty, Time
 
 _T = TypeVar("_T")
-MODES = ("up", "down", "loses answers", "answers late")
+MODES = ("up", "down", "loses answers", "answers late", "forgets")
 PATHS = st.sampled_from(["b/one", "b/two", ".s3front/o/aa/three"])
+NAMES = st.sampled_from(["nas", "cloud", "far"])
 SIZES = st.sampled_from([0, 1, 1, 300_000])
 
 
@@ -57,6 +59,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.fingerprints: dict[str, str] = {}
         self.possible: dict[str, list[bytes]] = {}
         """What failed writes wanted: each may have replaced what was acknowledged before."""
+        self.lost: set[str] = set()
+        """What may be nowhere any more, since a member was set back that alone had it."""
+        self.is_set_back = False
 
     def around(self, mirror: Mirror) -> Storage:
         return mirror
@@ -86,7 +91,7 @@ class AnyOrder(RuleBasedStateMachine):
             stored = await self.storage.write(path, pieces, size=len(data), create=create)
         except Exists:
             assert create
-            assert path in self.acknowledged
+            assert path in self.acknowledged or self.is_set_back  # some of ours is left there
         except Unavailable:
             self._failed(path, data)
         else:
@@ -98,6 +103,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.versions[path, stored.fingerprint] = data
         self.fingerprints[path] = stored.fingerprint.stamp
         self.possible.pop(path, None)
+        self.lost.discard(path)
 
     def _failed(self, path: str, data: bytes) -> None:
         if path in self.acknowledged:
@@ -109,6 +115,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.acknowledged.pop(path, None)
         self.fingerprints.pop(path, None)
         self.possible.pop(path, None)
+        self.lost.discard(path)
 
     @rule(source=PATHS, path=PATHS)
     def copy(self, source: str, path: str) -> None:
@@ -119,11 +126,11 @@ class AnyOrder(RuleBasedStateMachine):
         try:
             of = (await self.mirror.stat(source)).fingerprint
             data = await bytes_at(self.mirror, source)
-        except Unavailable:
+        except (NotFound, Damaged, Unavailable):
             return
         try:
             stored = await self.storage.copy(source, path, only_if=of)
-        except (Unavailable, Damaged):
+        except (NotFound, Unavailable, Damaged):
             self._failed(path, data)
         else:
             self._acknowledged(path, data, stored)
@@ -145,12 +152,12 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             self._acknowledged(path, data, stored)
 
-    @rule(name=st.sampled_from(["nas", "cloud", "far"]), mode=st.sampled_from(MODES))
+    @rule(name=NAMES, mode=st.sampled_from(MODES))
     def become(self, name: str, mode: str) -> None:
         member = self.members[name]
         member.mode = mode
 
-    @rule(name=st.sampled_from(["nas", "cloud", "far"]))
+    @rule(name=NAMES)
     def arrive(self, name: str) -> None:
         self.run(self.members[name].arrive())
 
@@ -184,15 +191,21 @@ class AnyOrder(RuleBasedStateMachine):
             stored = await self.mirror.stat(path)
             data = await self.bytes_of(path, stored.fingerprint)
         except NotFound:
-            assert path not in self.acknowledged
+            assert path not in self.acknowledged or self._may_be_told_lost(path)
+        except Damaged:
+            assert self._may_be_told_lost(path)
         except Unavailable:
-            assert not held or rests
+            assert not held or rests or self._may_be_told_lost(path)
         else:
             is_known = stored.fingerprint.stamp == self.fingerprints.get(path)
             if not is_known and data in self.possible.get(path, []):
                 self._acknowledged(path, data, stored)
             assert data == self.acknowledged.get(path)
             assert stored.fingerprint.stamp == self.fingerprints[path]
+
+    def _may_be_told_lost(self, path: str) -> bool:
+        """By a member that forgets, if it alone has it, or because it is."""
+        return path in self.lost or any(one.mode == "forgets" for one in self.members.values())
 
     async def bytes_of(self, path: str, of: Fingerprint) -> bytes:
         return await drained(await self.storage.read(path, only_if=of))
@@ -218,6 +231,9 @@ class AnyOrder(RuleBasedStateMachine):
 
         assert self.run(listed()) == sorted(self.acknowledged)
 
+    async def _look_at_all(self) -> None:
+        """Where members are set back."""
+
     def teardown(self) -> None:
         try:
             self.run(self._rest())
@@ -230,6 +246,11 @@ class AnyOrder(RuleBasedStateMachine):
         for member in self.members.values():
             member.mode = "up"
             await member.arrive()
+        for path in list(self.lost):
+            await self.mirror.delete(path)
+            self.acknowledged.pop(path)
+        if self.is_set_back:
+            await self._look_at_all()
         done = Repaired()
         for _ in range(100):
             self.time.now_s += DOUBT_S + 400
@@ -242,7 +263,11 @@ class AnyOrder(RuleBasedStateMachine):
         for path in list(self.acknowledged):
             await self._read(path)
         held = [await _held(member.inner) for member in self.members.values()]
-        if self.copies:
+        if self.is_set_back:
+            assert [{p: one.get(p) for p in self.acknowledged} for one in held] == [
+                self.acknowledged
+            ] * len(held)
+        elif self.copies:
             assert held == [self.acknowledged] * len(held)
         else:
             together = {path: data for one in held for path, data in one.items()}
@@ -259,6 +284,53 @@ class AnyOrderWithoutCopies(AnyOrder):
     copies = False
 
 
+class AnyOrderSetBack(AnyOrder):
+    """Members come back with what they had at another time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[str, dict[str, Any]] = {}
+
+    @rule(name=NAMES)
+    def keep(self, name: str) -> None:
+        self.kept[name] = dict(self.inner(name)._paths)
+
+    @rule(name=NAMES)
+    def set_back(self, name: str) -> None:
+        if name in self.kept:
+            self.inner(name)._paths = dict(self.kept[name])
+            self.is_set_back = True
+            self.run(self._note_what_is_lost())
+
+    def inner(self, name: str) -> RemoteMemoryStorage:
+        inner = self.members[name].inner
+        assert isinstance(inner, RemoteMemoryStorage)
+        return inner
+
+    async def _note_what_is_lost(self) -> None:
+        for path in self.acknowledged:
+            entry = await self.mirror.ledger.find(path)
+            assert entry is not None
+            generations = {await _generation(self.inner(name), path) for name in self.members}
+            if entry.generation not in generations:
+                self.lost.add(path)
+
+    async def _look_at_all(self) -> None:
+        """As somebody who verifies every copy would."""
+        for path in self.acknowledged:
+            entry = await self.mirror.ledger.find(path)
+            for name, copy in (entry.copies if entry else {}).items():
+                if copy.fingerprint is not None:
+                    await self.mirror.ledger.doubt(path, name, copy.fingerprint)
+
+
+async def _generation(storage: Storage, path: str) -> int | None:
+    try:
+        return generation_of(await storage.stat(path))
+    except NotFound:
+        return None
+
+
 class AnyOrderCached(AnyOrder):
     """Also what is in the cache is of the version that is asked for."""
 
@@ -268,6 +340,10 @@ class AnyOrderCached(AnyOrder):
         mirror.declared = cached.declare_anew
         self.cached = cached
         return cached
+
+    def _may_be_told_lost(self, path: str) -> bool:
+        """By a member that forgets, if it alone has it, or because it is."""
+        return path in self.lost or any(one.mode == "forgets" for one in self.members.values())
 
     async def bytes_of(self, path: str, of: Fingerprint) -> bytes:
         read = await super().bytes_of(path, of)
@@ -284,6 +360,8 @@ class AnyOrderCached(AnyOrder):
 
 
 TestAnyOrder = AnyOrder.TestCase
+TestAnyOrderSetBack = AnyOrderSetBack.TestCase
+TestAnyOrderSetBack.settings = settings(max_examples=40, stateful_step_count=30)
 TestAnyOrderCached = AnyOrderCached.TestCase
 TestAnyOrderCached.settings = settings(max_examples=25, stateful_step_count=30)
 TestAnyOrderWithoutCopies = AnyOrderWithoutCopies.TestCase
