@@ -9,7 +9,7 @@ from backends.interface import Fingerprint, Stored
 from backends.mirror.body import Body
 from backends.mirror.crew import Crew
 from backends.mirror.finishing import DOUBT_S, begun, finished
-from backends.mirror.ledger import Entry
+from backends.mirror.ledger import Entry, State
 from backends.mirror.marking import generation_of
 from backends.mirror.member import Member
 from backends.mirror.refusals import REFUSALS
@@ -116,8 +116,7 @@ class Putting:
         )
         if not is_held:
             raise Unavailable(f"the write of {path!r} took so long that it was given up")
-        if self._all:
-            await self._fill(path)
+        await self.count(path, generation)
         return Stored(
             path=path,
             fingerprint=Fingerprint(size=of.size, stamp=str(generation)),
@@ -147,12 +146,20 @@ class Putting:
                 f"all members are to hold what is written, and {', '.join(away)} cannot be asked"
             )
 
-    async def _fill(self, path: str) -> None:
-        """For ``quorum="all"``: the others get it now."""
+    async def count(self, path: str, generation: int) -> None:
+        """One member holds the bytes of that generation; if all are to, the others get them now. Unavailable
+        if they do not count yet. The caller has the path's turn."""
+        if not self._all:
+            return
         done = Repaired()
         await self._repairs.of(path, done)
-        if done.causes:
-            raise Unavailable(f"not all members hold {path!r}: {done.causes}")
+        entry = await self._crew.ledger.find(path)
+        if entry is None or entry.generation != generation:
+            return  # another call has replaced it
+        lacking = [name for name, copy in entry.copies.items() if copy.state is not State.CURRENT]
+        if lacking:
+            causes = {name: done.causes.get(name, "another call is at it") for name in lacking}
+            raise Unavailable(f"not all members hold {path!r}: {causes}")
 
 
 def _passes(failure: StorageError, sent: Body | None) -> bool:

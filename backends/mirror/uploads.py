@@ -114,6 +114,7 @@ class Uploads:
         async with self._turns.of(path):
             entry = await self._crew.ledger.find(path)
             if entry is not None and entry.live and entry.generation == generation:
+                await self._putting.count(path, generation)
                 return told(entry)
             return await self._putting.put(
                 path, act, members=[member], create=create, generation=generation

@@ -113,6 +113,18 @@ async def test_all_members_hold_it_before_it_counts_if_all_are_to() -> None:
     await put(mirror, "b/m", b"data")
 
 
+async def test_a_member_that_another_call_writes_to_does_not_hold_it_yet() -> None:
+    mirror, members, _ = await opened(quorum="all")
+    await put(mirror, "b/k", b"before")
+    token, _ = await mirror.ledger.begin("b/k", "cloud")  # as a repair by another worker does
+    with pytest.raises(Unavailable, match=r"not all members hold .*'cloud'"):
+        await put(mirror, "b/k", b"data")
+    assert await bytes_at(members["cloud"], "b/k") == b"before"
+    await mirror.ledger.abandon("b/k", "cloud", token, unknown=False)
+    await put(mirror, "b/k", b"data")
+    assert await bytes_at(members["cloud"], "b/k") == b"data"
+
+
 async def test_without_copies_each_path_is_on_one_member() -> None:
     mirror, members, time = await opened(copies=False)
     await put(mirror, "b/one", b"1")

@@ -42,6 +42,20 @@ async def test_an_upload_whose_completion_was_not_answered_is_completed_again() 
     assert await bytes_at(mirror, "b/k") == b"data"
 
 
+async def test_completing_again_counts_no_sooner_than_all_hold_it_if_all_are_to() -> None:
+    mirror, members, time = await opened(quorum="all", failures=1000)
+    upload = await mirror.begin_parts("b/k")
+    tag = await mirror.write_part("b/k", upload, 1, body(b"data"), size=4)
+    members["cloud"].is_down = True
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="not all members"):
+            await mirror.complete_parts("b/k", upload, [(1, tag)])
+    members["cloud"].is_down = False
+    time.now_s += DOUBT_S + 1
+    await mirror.complete_parts("b/k", upload, [(1, tag)])
+    assert await bytes_at(members["cloud"], "b/k") == b"data"
+
+
 @pytest.mark.parametrize("is_copied", [False, True])
 async def test_a_part_that_cannot_be_read_says_nothing_of_the_member_that_gets_it(
     *, is_copied: bool
