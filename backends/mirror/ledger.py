@@ -210,8 +210,11 @@ class Ledger(abc.ABC):
     # The repair queue.
 
     @abc.abstractmethod
-    async def due(self, members: Collection[str], *, limit: int) -> Sequence[str]:
-        """Paths whose copies on these members wait for repair and may be tried now, the oldest first."""
+    async def due(
+        self, members: Collection[str], *, limit: int, least: int = 0, below: int | None = None
+    ) -> Sequence[str]:
+        """Paths whose copies on these members wait for repair and may be tried now, the oldest first; those
+        with ``least`` bytes or more, and fewer than ``below``. What is to be removed has none."""
 
     @abc.abstractmethod
     async def postpone(self, path: str, member: str, *, in_s: float) -> None:

@@ -13,7 +13,7 @@ from backends.mirror.ledger import Entry, State
 from backends.mirror.marking import generation_of
 from backends.mirror.member import Member
 from backends.mirror.refusals import REFUSALS
-from backends.mirror.repairing import Repaired, Repairs
+from backends.mirror.repairing import Repaired, Repairing
 
 
 class Act(Protocol):
@@ -25,9 +25,9 @@ class Act(Protocol):
 class Putting:
     """Of one mirror. ``all``: nothing counts before all members hold it."""
 
-    def __init__(self, crew: Crew, repairs: Repairs, *, all: bool) -> None:
+    def __init__(self, crew: Crew, repairing: Repairing, *, all: bool) -> None:
         self._crew = crew
-        self._repairs = repairs
+        self._repairing = repairing
         self._all = all
 
     async def put(
@@ -152,7 +152,7 @@ class Putting:
         if not self._all:
             return
         done = Repaired()
-        await self._repairs.of(path, done)
+        await self._repairing.of(path, done)
         entry = await self._crew.ledger.find(path)
         if entry is None or entry.generation != generation:
             return  # another call has replaced it

@@ -1,12 +1,6 @@
-"""Giving members what they lack, and taking from them what is not to be there.
+"""Giving members what they lack of a path, and taking from them what is not to be there."""
 
-The ledger is the queue: each copy that is not CURRENT waits in it until it is.
-"""
-
-import asyncio
-import contextlib
 from dataclasses import dataclass, field
-from functools import partial
 
 from backends.errors import Exists, NotFound, StorageError, Unavailable
 from backends.interface import RESERVED, Can, Storage, Stored
@@ -16,14 +10,8 @@ from backends.mirror.filling import Filling
 from backends.mirror.finishing import abandoned, begun, finished
 from backends.mirror.ledger import Copy, Entry, State
 from backends.mirror.marking import generation_of
-from backends.mirror.meeting import MARK
 from backends.mirror.member import Member
-from backends.mirror.turns import Turns
 
-AT_ONCE = 4
-"""Paths that are repaired side by side."""
-BATCH = 64
-"""Paths of one round."""
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 600.0
 _IN_THE_WAY_S = 3600.0
@@ -40,43 +28,26 @@ class Repaired:
     causes: dict[str, str] = field(default_factory=dict)
     """By member, the last one of each."""
 
+    def add(self, other: "Repaired") -> None:
+        self.copied += other.copied
+        self.removed += other.removed
+        self.bytes += other.bytes
+        self.failed += other.failed
+        self.causes |= other.causes
 
-class Repairs:
+
+class Repairing:
     """Of one mirror, from which what is copied is read: it goes on where a member fails."""
 
-    def __init__(self, mirror: Storage, crew: Crew, turns: Turns) -> None:
+    def __init__(self, mirror: Storage, crew: Crew) -> None:
         self._filling = Filling(mirror, crew.ledger)
         self._crew = crew
         self._members = crew.members
         self._ledger = crew.ledger
         self._copies = crew.copies
-        self._turns = turns
-
-    async def knock(self) -> None:
-        """Ask the members that have rested long enough whether they are back."""
-        for member in self._members.values():
-            if member.breaker.rests and member.admits():
-                with contextlib.suppress(StorageError):
-                    await member.ask(partial(member.storage.stat, MARK))
-
-    async def round(self) -> Repaired:
-        """Repair some of what waits, the oldest first. Raises Unavailable if the ledger cannot be used."""
-        able = [one.name for one in self._members.values() if one.breaker.is_due]
-        done = Repaired()
-        paths = await self._ledger.due(able, limit=BATCH)
-        limit = asyncio.Semaphore(AT_ONCE)
-
-        async def one(path: str) -> None:
-            async with limit, self._turns.of(path):
-                await self.of(path, done)
-
-        async with asyncio.TaskGroup() as group:
-            for path in paths:
-                group.create_task(one(path))
-        return done
 
     async def of(self, path: str, done: Repaired) -> None:
-        """Of one path, whose turn the caller has."""
+        """Repair what can be of one path; ``done`` is told of it. Unavailable if the ledger cannot be used."""
         for name, member in self._members.items():
             entry = await self._ledger.find(path)  # as the one before has left it
             copy = None if entry is None else entry.copies.get(name)

@@ -10,7 +10,6 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from functools import reduce
 from typing import Literal
 
 from backends import naming
@@ -22,35 +21,22 @@ from backends.errors import (
     Unavailable,
     Unsupported,
 )
-from backends.interface import Begun, Can, Content, Fingerprint, Limits, Storage, Stored
+from backends.interface import Begun, Can, Content, Fingerprint, Storage, Stored
+from backends.mirror.abilities import can_of, limits_of
 from backends.mirror.body import Body, BodyFailed
 from backends.mirror.breaker import Breaker
 from backends.mirror.crew import Crew
 from backends.mirror.finding import Finding
 from backends.mirror.ledger import Entry, Ledger
 from backends.mirror.listing import Listing
-from backends.mirror.marking import MARK_BYTES
 from backends.mirror.meeting import Meeting
 from backends.mirror.member import Member
 from backends.mirror.putting import Putting
 from backends.mirror.reading import MirrorContent, holders, told
-from backends.mirror.repairing import Repairs
+from backends.mirror.repairing import Repairing
+from backends.mirror.rounds import Repairs
 from backends.mirror.turns import Turns
 from backends.mirror.uploads import Uploads
-
-_OF_ALL = (
-    Can.HEADERS
-    | Can.UNSIZED
-    | Can.OUTLIVE
-    | Can.CREATE
-    | Can.DESCRIBE
-    | Can.COPY
-    | Can.PARTS
-    | Can.COPY_PARTS
-)
-"""What a mirror can if all its members can."""
-_OF_ANY = Can.TREE | Can.OPEN_PARTS | Can.LINK
-"""What it can, or must, if one of them does."""
 
 
 class Mirror(Declaring):
@@ -78,8 +64,9 @@ class Mirror(Declaring):
         self._in_order = self._crew.in_order
         self._turns = Turns()
         self._finding = Finding(self._crew)
-        self.repairs = Repairs(self, self._crew, self._turns)
-        self._putting = Putting(self._crew, self.repairs, all=quorum == "all")
+        repairing = Repairing(self, self._crew)
+        self.repairs = Repairs(repairing, self._crew, self._turns)
+        self._putting = Putting(self._crew, repairing, all=quorum == "all")
         self._uploads = Uploads(self, self._crew, self._finding, self._putting, self._turns)
         self._listing = Listing(self, self._crew, self._finding)
         self._is_open = False
@@ -89,19 +76,8 @@ class Mirror(Declaring):
         self._declare()
 
     def _declare(self) -> None:
-        every = [member.can for member in self._in_order]
-        of_all = reduce(lambda one, other: one & other, every) & _OF_ALL
-        of_any = reduce(lambda one, other: one | other, every) & _OF_ANY
-        self.can = of_all | of_any | Can.UNIQUE
-        limits = [member.storage.limits for member in self._in_order]
-        self.limits = Limits(
-            max_segment=min(one.max_segment for one in limits),
-            max_path=min(one.max_path for one in limits),
-            max_object=min(one.max_object for one in limits),
-            max_write=min(one.max_write for one in limits),
-            min_part=max(one.min_part for one in limits),
-            max_description=max(0, min(one.max_description for one in limits) - MARK_BYTES),
-        )
+        self.can = can_of([member.can for member in self._in_order])
+        self.limits = limits_of([member.storage.limits for member in self._in_order])
 
     async def open(self) -> None:
         """With those members that are there; the first time, and with a new ledger, with all."""
@@ -146,6 +122,7 @@ class Mirror(Declaring):
 
     async def aclose(self) -> None:
         self._is_open = False
+        await self.repairs.aclose()
         for member in self._in_order:
             await member.aclose()
         await self.ledger.aclose()

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import structlog
 
 from backends.errors import StorageError
-from backends.mirror.repairing import BATCH, Repaired
+from backends.mirror.repairing import Repaired
+from backends.mirror.rounds import BATCH
 from backends.mirror.storage import Mirror
 from gateway.jobs.roll import Roll
 from gateway.observe.tally import MirrorTally
@@ -29,7 +30,13 @@ async def run(services: Services, name: str, roll: Roll, tally: MirrorTally) -> 
     mirror = services.storages[name].itself()
     if not isinstance(mirror, Mirror):
         return
-    mirroring = Mirroring(services, name, mirror, roll, tally)
+    try:
+        await _rounds(Mirroring(services, name, mirror, roll, tally), name)
+    finally:
+        await mirror.repairs.aclose()
+
+
+async def _rounds(mirroring: "Mirroring", name: str) -> None:
     failed = ""
     while True:
         try:

@@ -189,6 +189,20 @@ async def test_the_oldest_is_due_first_and_once(ledger: SqliteMirrorLedger, time
     assert await ledger.due([], limit=9) == []
 
 
+async def test_long_ones_and_short_ones_are_due_apart(ledger: SqliteMirrorLedger) -> None:
+    for path, size in (("b/short", 9), ("b/long", 10), ("b/gone", 10)):
+        token, _ = await ledger.begin(path, "nas")
+        of = Fingerprint(size=size, stamp="tag")
+        await ledger.hold(
+            path, "nas", token, generation=token, fingerprint=of, modified_ns=1, others=["cloud"]
+        )
+    assert await ledger.delete("b/gone", first="nas")
+    assert await ledger.due(["cloud"], limit=9, least=10) == ["b/long"]
+    assert await ledger.due(["cloud"], limit=9, below=10) == ["b/short"]
+    await ledger.give_up("one")
+    assert sorted(await ledger.due(["cloud"], limit=9, below=10)) == ["b/gone", "b/short"]
+
+
 async def test_processes_share_it_and_a_dead_one_leaves_doubt(tmp_path: Path, time: Time) -> None:
     async with AsyncExitStack() as stack:
         one, other = (

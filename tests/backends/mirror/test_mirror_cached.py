@@ -122,8 +122,7 @@ async def copied(storage: Storage) -> Storage:
         async for stored in storage.list(prefix):
             told = await storage.stat(stored.path)
             data = await drained(await storage.read(stored.path))
-            description = {} if told.description is None else {"description": told.description}
-            await put(copy, stored.path, data, **description)
+            await put(copy, stored.path, data, description=told.description or b"")
     return copy
 
 

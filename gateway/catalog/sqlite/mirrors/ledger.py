@@ -191,8 +191,12 @@ class SqliteMirrorLedger(Ledger):
 
     # The repair queue.
 
-    async def due(self, members: Collection[str], *, limit: int) -> Sequence[str]:
-        return await queue.due(self._file, members, limit=limit, now_ns=self._now_ns())
+    async def due(
+        self, members: Collection[str], *, limit: int, least: int = 0, below: int | None = None
+    ) -> Sequence[str]:
+        return await queue.due(
+            self._file, members, limit=limit, least=least, below=below, now_ns=self._now_ns()
+        )
 
     async def postpone(self, path: str, member: str, *, in_s: float) -> None:
         await self._file.change(lambda change: queue.postpone(change, path, member, in_s=in_s))

@@ -1,5 +1,6 @@
 """What waits for repair in a mirror's ledger."""
 
+import sys
 from collections.abc import Collection, Sequence
 
 from backends.mirror.ledger import Backlog
@@ -10,15 +11,24 @@ NS = 1_000_000_000
 
 
 async def due(
-    file: LedgerFile, members: Collection[str], *, limit: int, now_ns: int
+    file: LedgerFile,
+    members: Collection[str],
+    *,
+    limit: int,
+    least: int,
+    below: int | None,
+    now_ns: int,
 ) -> Sequence[str]:
     """As ``Ledger.due``."""
+    most = sys.maxsize if below is None else below - 1
     found = []
     for member in members:
         found += await file.read(
-            "SELECT due_ns, path FROM copies WHERE state != 0 AND member = ? AND due_ns <= ? "
-            "AND token IS NULL ORDER BY due_ns LIMIT ?",
-            (member, now_ns, limit),
+            "SELECT due_ns, path FROM copies c JOIN paths p USING (path) WHERE state != 0 "
+            "AND member = ? AND due_ns <= ? AND token IS NULL "
+            "AND CASE WHEN state = 3 OR NOT p.live THEN 0 ELSE p.size END BETWEEN ? AND ? "
+            "ORDER BY due_ns LIMIT ?",
+            (member, now_ns, least, most, limit),
         )
     return list(dict.fromkeys(path for _, path in sorted(found)))[:limit]
 
