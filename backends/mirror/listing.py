@@ -57,7 +57,7 @@ class Listing:
     ) -> AsyncGenerator[Stored, None]:
         """Of the first member, as far as it can be asked."""
         first = self._crew.first
-        if prefix.startswith(f"{RESERVED}/") or not first.admits() or not first.is_open:
+        if prefix.startswith(f"{RESERVED}/") or not first.is_open or not first.admits():
             return
         listed = first.storage.list(prefix, after=after, pass_over_closed=pass_over_closed)
         async with aclosing(listed):
