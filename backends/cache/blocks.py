@@ -72,14 +72,16 @@ def read_at_once(path: Path, block: Block) -> bytes | None:
     return data
 
 
-def write(path: Path, block: Block, data: bytes, modified_ns: int) -> None:
-    """Make the file, which must not be there. Raises OSError, FileExistsError among them."""
+def write(path: Path, block: Block, data: bytes, modified_ns: int) -> int:
+    """Make the file, which must not be there. The number that tells it from any other of that name.
+    Raises OSError, FileExistsError among them."""
     head = _HEAD.pack(_MAGIC, block.name, block.size, modified_ns) + _sums(data)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
     try:
         rest = memoryview(head + _sum(head) + data)
         while rest:
             rest = rest[os.write(file, rest) :]
+        return os.fstat(file).st_ino
     finally:
         os.close(file)
 

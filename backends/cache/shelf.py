@@ -263,7 +263,7 @@ class Shelf:
         block = arrived.block
         path, made = self._file(block.name), self._made(block.name)
         try:
-            blocks.write(made, block, b"".join(arrived.pieces), arrived.modified_ns)
+            number = blocks.write(made, block, b"".join(arrived.pieces), arrived.modified_ns)
         except FileExistsError:
             return Kept.REFUSED
         except OSError:
@@ -272,12 +272,12 @@ class Shelf:
                 self._remove(index, [block.name])
             raise
         try:
-            return self._finished(arrived, path, made)
+            return self._finished(arrived, path, made, number)
         except (OSError, apsw.Error):
             self._unmake(made)  # another index, which does not know of it, may be there by now
             raise
 
-    def _finished(self, arrived: Arrived, path: Path, made: Path) -> Kept:
+    def _finished(self, arrived: Arrived, path: Path, made: Path, number: int) -> Kept:
         block = arrived.block
         with self._changing() as index:
             if index.state(block.name) is None or index.dropped(block.path) >= arrived.begun:
@@ -285,6 +285,8 @@ class Shelf:
                 self._remove(index, [block.name])
                 return Kept.REFUSED
             try:
+                if made.stat().st_ino != number:
+                    return Kept.REFUSED  # it took so long that another was made in its place
                 made.rename(path)
             except FileNotFoundError:  # somebody who was to make it too has failed
                 self._remove(index, [block.name])

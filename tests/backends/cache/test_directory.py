@@ -212,10 +212,10 @@ def test_nothing_unknown_is_left_where_the_directory_is_made_anew_meanwhile(
     beside = Bench(directory=bench.directory)
     write = blocks.write
 
-    def slow(*given: object) -> None:
+    def slow(*given: object) -> int:
         shutil.rmtree(bench.directory)
         beside.open()
-        write(*given)  # type: ignore[arg-type]
+        return write(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(blocks, "write", slow)
     assert bench.keep(key_of(1).block(0)) is Kept.FAILED

@@ -157,9 +157,10 @@ def test_what_is_dropped_while_its_file_is_made_is_not_kept(
     block = key_of(1).block(0)
     write = blocks.write
 
-    def slow(*given: object) -> None:
-        write(*given)  # type: ignore[arg-type]
+    def slow(*given: object) -> int:
+        number = write(*given)  # type: ignore[arg-type]
         bench.shelf.drop(block.path)
+        return number
 
     monkeypatch.setattr(blocks, "write", slow)
     assert bench.keep(block) is Kept.REFUSED
@@ -296,6 +297,26 @@ def test_an_index_that_turns_out_to_be_damaged_is_made_anew(
     monkeypatch.setattr(bench.shelf, "_again", 0.0)
     assert bench.keep(key_of(2).block(0)) is Kept.KEPT
     assert files(bench.directory) == {key_of(2).block(0).name.hex()}
+
+
+def test_who_took_too_long_does_not_finish_what_another_is_making(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = key_of(1).block(0)
+    made = sweeping.made_of(bench.directory, block.name)
+    write = blocks.write
+
+    def slow(*given: object) -> int:
+        number = write(*given)  # type: ignore[arg-type]
+        made.rename(bench.directory / "taken for abandoned")
+        made.write_bytes(b"half of it")
+        return number
+
+    monkeypatch.setattr(blocks, "write", slow)
+    assert bench.keep(block) is Kept.REFUSED
+    assert made.read_bytes() == b"half of it"
+    assert not bench.has(block)
+    assert not bench.counts
 
 
 def test_what_a_dead_process_was_making_is_removed(bench: Bench) -> None:
