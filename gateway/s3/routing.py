@@ -215,7 +215,7 @@ class Router(Generic[R]):
         allowed = {
             row.method
             for row in self._rows
-            if row.scope is scope and set(row.query) == selectors and not row.headers
+            if row.scope is scope and set(row.query) == selectors and (name or not row.headers)
         }
         kind = _RESOURCE_TYPES.get(name, name.upper()) if name else scope.name
         raise S3Error(

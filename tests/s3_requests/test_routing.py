@@ -195,6 +195,7 @@ def test_a_refused_method_says_what_is_allowed_and_on_what() -> None:
     refused = refusal("PATCH /bucket")
     assert refused.headers == {"Allow": "GET, HEAD, PUT, POST, DELETE"}
     assert refused.fields == {"Method": "PATCH", "ResourceType": "BUCKET"}
+    assert refusal("GET /bucket/key?renameObject").headers == {"Allow": "PUT"}
 
 
 def test_conflicting_parameters_are_named_in_order() -> None:
