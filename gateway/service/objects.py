@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from backends.errors import StorageError
-from gateway.catalog.errors import CatalogError
+from gateway.catalog.errors import CatalogError, ConditionFailed, NoSuchKey
 from gateway.catalog.records import Bucket, Checksum, Condition, Version
 from gateway.s3.checksums import FULL_OBJECT
 from gateway.s3.errors import S3Error
@@ -205,17 +205,19 @@ async def delete_object(context: Context, input: DeleteObject) -> DeleteObjectRe
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
     """
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
-    await _delete(
-        context,
-        bucket,
-        input.key,
-        input.version_id,
-        replace(
-            write_condition(input.if_match, None),
-            size=input.if_match_size,
-            modified_s=input.if_match_last_modified_time,
-        ),
+    condition = replace(
+        write_condition(input.if_match, None),
+        size=input.if_match_size,
+        modified_s=input.if_match_last_modified_time,
     )
+    try:
+        await _delete(context, bucket, input.key, input.version_id, condition)
+    except NoSuchKey:
+        raise S3Error("NoSuchKey", Key=input.key) from None
+    except ConditionFailed:
+        if input.if_match is None:
+            raise
+        raise S3Error("PreconditionFailed", Condition="If-Match") from None
     return DeleteObjectResult()
 
 

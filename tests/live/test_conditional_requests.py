@@ -213,6 +213,7 @@ def test_counting_with_if_match_loses_no_step(client: Client, bucket: str) -> No
 def test_delete_if_match_deletes_what_it_names(client: Client, bucket: str, etag: str) -> None:
     answer = client.request("DELETE", f"/{bucket}/key", headers={"if-match": NOBODY})
     assert (answer.status, answer.code) == (412, "PreconditionFailed")
+    assert answer.text("Condition") == "If-Match"
     assert client.get(bucket, "key").status == 200
     assert client.request("DELETE", f"/{bucket}/key", headers={"if-match": etag}).status == 204
     assert client.get(bucket, "key").status == 404
@@ -220,7 +221,7 @@ def test_delete_if_match_deletes_what_it_names(client: Client, bucket: str, etag
 
 def test_delete_if_match_of_nothing_is_no_such_key(client: Client, bucket: str) -> None:
     answer = client.request("DELETE", f"/{bucket}/none", headers={"if-match": "*"})
-    assert (answer.status, answer.code) == (404, "NoSuchKey")
+    assert (answer.status, answer.code, answer.text("Key")) == (404, "NoSuchKey", "none")
 
 
 def test_complete_if_none_match_does_not_overwrite_and_leaves_the_upload_open(
