@@ -85,10 +85,12 @@ def _algorithm(version: Version) -> str | None:
 
 
 def _refuse_without_change(input: CopyObject, version: Version) -> None:
+    """S3 asks whether a change is asked for, not whether it is one: the same storage class will do."""
     changes = (
         input.metadata_directive == "REPLACE"
         or input.tagging_directive == "REPLACE"
-        or input.storage_class not in {None, version.storage_class}
+        or input.storage_class is not None
+        or input.website_redirect_location is not None
         or "x-amz-website-redirect-location" in version.headers
         or input.checksum_algorithm is not None
     )

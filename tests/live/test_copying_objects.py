@@ -111,6 +111,20 @@ def test_a_copy_onto_itself_without_a_change_is_refused(client: Client, bucket: 
     assert (answer.status, answer.code) == (400, "InvalidRequest")
 
 
+@pytest.mark.parametrize(
+    "asked", [{"x_amz_storage_class": "STANDARD"}, {"x_amz_website_redirect_location": "/there"}]
+)
+def test_a_copy_onto_itself_that_asks_for_a_change_is_made(
+    client: Client, bucket: str, asked: dict[str, str]
+) -> None:
+    client.put(bucket, "plain", b"x", x_amz_meta_a="1")
+    assert copy(client, bucket, "plain", f"/{bucket}/plain", **asked).status == 200
+    got = client.get(bucket, "plain")
+    assert (got.body, got.headers["x-amz-meta-a"]) == (b"x", "1")
+    redirect = asked.get("x_amz_website_redirect_location")
+    assert got.headers.get("x-amz-website-redirect-location") == redirect
+
+
 def test_a_copy_onto_itself_changes_metadata_and_moves_no_byte(
     live: Live, client: Client, bucket: str, source: str
 ) -> None:
