@@ -226,6 +226,19 @@ class Content(abc.ABC):
         """A file descriptor that holds exactly these bytes at ``first`` (for sendfile), or None."""
         return None
 
+    def can_splice(self) -> bool:
+        """Whether ``spliced`` gives what ``chunks`` has not given yet, with less work than it would."""
+        return False
+
+    def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        """The bytes that ``chunks`` has not given, once; only where ``can_splice``. A piece that is a number
+        is of bytes the kernel has moved to the pipe whose writing end is ``pipe``.
+
+        Whoever asks for the next piece has emptied the pipe. Fails as ``chunks`` does, and then nothing
+        is in the pipe. One that has begun is the only one: ``chunks`` gives no more.
+        """
+        raise Unsupported("its bytes are not moved by the kernel")
+
     def check(self) -> None:
         """For who reads the descriptor: Damaged if these are no longer the bytes that were opened.
 

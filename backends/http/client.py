@@ -9,10 +9,10 @@ inflated. A request that may change something is sent once.
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from backends.errors import Damaged, StorageError, Unavailable
 from backends.http.connecting import Names, connected, tls_context
@@ -34,6 +34,7 @@ _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
 _TOGETHER: Final = 64 * 1024
 """Bytes of a body that is sent in one piece with its head."""
 _TARGET: Final = re.compile(r"[!-~]+")
+_P = TypeVar("_P", bound=bytes | int)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +300,16 @@ class _Exchange:
 class Answer:
     """The head of an answer, and its body once. ``headers`` have names without case."""
 
-    __slots__ = ("_connection", "_headers", "_pool", "_reusable", "_wait_s", "_where", "status")
+    __slots__ = (
+        "_connection",
+        "_given",
+        "_headers",
+        "_pool",
+        "_reusable",
+        "_wait_s",
+        "_where",
+        "status",
+    )
 
     def __init__(
         self,
@@ -318,6 +328,8 @@ class Answer:
         self._where = where
         self._wait_s = wait_s
         self._reusable = reusable
+        self._given = 0
+        """Bytes of the body that ``pieces`` and ``spliced`` have given."""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -330,20 +342,38 @@ class Answer:
         said = self._headers.get("Content-Length", "")
         return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else None
 
-    async def pieces(self, length: int) -> AsyncIterator[bytes]:
+    def pieces(self, length: int) -> AsyncIterator[bytes]:
         """A body of ``length`` bytes. Damaged if it ends early, or does not end there."""
-        count = 0
+        return self._all_of(length, self._next)
+
+    def can_splice(self, length: int) -> bool:
+        """Whether ``spliced(length)`` is worth it: much is to come, and the kernel can move it."""
+        connection = self._connection
+        return connection is not None and self.length == length and connection.can_splice
+
+    def spliced(self, length: int, pipe: int) -> AsyncIterator[bytes | int]:
+        """What ``pieces`` has not given, where ``can_splice``. A number is of bytes that lie in the pipe
+        whose writing end is ``pipe``, and is to be empty whenever the next are asked for. Damaged as
+        ``pieces``."""
+
+        async def more() -> bytes | int:
+            connection = self._connection
+            return 0 if connection is None else await connection.next_spliced(pipe, self._wait_s)
+
+        return self._all_of(length, more)
+
+    async def _all_of(self, length: int, more: Callable[[], Awaitable[_P]]) -> AsyncIterator[_P]:
         try:
-            while piece := await self._next():
-                count += len(piece)
-                if count > length:
+            while piece := await more():
+                self._given += piece if isinstance(piece, int) else len(piece)
+                if self._given > length:
                     break
                 yield piece
         except (NoAnswer, ConnectionError):
             raise Damaged(f"{self._where}: the answer broke off") from None
         except OSError as error:
             raise failure(error, self._where) from None
-        if count != length:
+        if self._given != length:
             raise Damaged(f"{self._where}: the answer has not {length} bytes")
 
     def at_hand(self, length: int) -> bytes | None:

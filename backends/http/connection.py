@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from backends.http.failures import NoAnswer
 from backends.http.parsing import Head, Parser
+from backends.http.splicing import WORTH, Tap, has_splice, is_plain
 
 _FULL: Final = 1024 * 1024
 """Bytes of an answer that nobody has read, from which on no more are taken."""
@@ -37,6 +38,7 @@ class Connection(asyncio.Protocol):
         "_patience",
         "_queued",
         "_reader",
+        "_tap",
         "_timer",
         "_timer_at",
         "_transport",
@@ -64,6 +66,8 @@ class Connection(asyncio.Protocol):
         """Reading is paused until some of them are taken."""
         self._is_whole = True
         """The answer is."""
+        self._tap: Tap | None = None
+        """The rest of the answer goes around the transport."""
         self._error: Exception | None = None
         self._is_paused = False
         self._goes_on = False
@@ -103,6 +107,7 @@ class Connection(asyncio.Protocol):
         """It is gone."""
         self._transport = None
         self._end(exc)
+        self._close_tap()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -192,6 +197,17 @@ class Connection(asyncio.Protocol):
         """100 Continue has come."""
         return self._goes_on
 
+    @property
+    def can_splice(self) -> bool:
+        """Much of the answer is to come, and the kernel can move it to a pipe: see ``next_spliced``."""
+        return (
+            has_splice
+            and self._parser.left >= WORTH
+            and self._error is None
+            and self._transport is not None
+            and is_plain(self._transport)
+        )
+
     def begin(self, *, is_head: bool) -> None:
         """A request is about to be written."""
         self._asked = True
@@ -246,6 +262,22 @@ class Connection(asyncio.Protocol):
             await self._wait_to_read()
         return self._popped()
 
+    async def next_spliced(self, pipe: int, seconds: float) -> bytes | int:
+        """As ``next_piece``, but bytes that come from now on are moved to the writing end of a pipe,
+        which is empty, and their number is told. To be begun with only where ``can_splice``."""
+        if self._tap is None and not self._is_whole and self._transport is not None:
+            self._take_over(self._transport)
+        if self._got:
+            return self._popped()
+        while not self._is_whole:
+            if self._error is not None:
+                raise self._error
+            count = self._moved(pipe)
+            if count:
+                return count
+            await self._wait_for_more(seconds)
+        return 0
+
     def pieces_at_hand(self) -> list[bytes]:
         """All that has come of the body and was not read."""
         return [self._popped() for _ in range(len(self._got))]
@@ -257,6 +289,7 @@ class Connection(asyncio.Protocol):
         self._got.clear()
         self._held = 0
         self.has_answered = True
+        self._close_tap()
         if self._queued and self._transport is not None:
             self._queued = False
             self._transport.resume_reading()
@@ -270,11 +303,59 @@ class Connection(asyncio.Protocol):
     def _popped(self) -> bytes:
         data = self._got.popleft()
         self._held -= len(data)
-        if self._queued and self._held <= _FULL // 2:
+        if self._queued and self._tap is None and self._held <= _FULL // 2:
             self._queued = False
             if self._transport is not None and not self._transport.is_closing():
                 self._transport.resume_reading()
         return data
+
+    def _take_over(self, transport: asyncio.Transport) -> None:
+        """From now on what comes is not received, but waits for ``_moved``."""
+        if transport.is_closing():
+            self._fail(ConnectionResetError())
+            return
+        try:
+            self._tap = Tap(transport, self._wake_reader)
+        except OSError as error:
+            self._fail(error)
+            return
+        if not self._queued:
+            self._queued = True
+            transport.pause_reading()
+
+    def _moved(self, pipe: int) -> int:
+        """Bytes of the answer that are in the pipe now; 0 if none have come. Raises what went wrong."""
+        tap, left = self._tap, self._parser.left
+        if tap is None:
+            raise ConnectionResetError
+        try:
+            count = tap.move(pipe, left)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self._fail(error)
+            raise
+        if not count:
+            self._fail(NoAnswer())
+            raise NoAnswer
+        self._deadline = _NEVER
+        self._parser.passed_by(count, has_more=count == left and tap.has_more())
+        return count
+
+    async def _wait_for_more(self, seconds: float) -> None:
+        if self._tap is not None:
+            self.wait_for(seconds)
+            self._tap.watch()
+            try:
+                await self._wait_to_read()
+            finally:
+                if self._tap is not None:
+                    self._tap.watch_no_more()
+
+    def _close_tap(self) -> None:
+        if self._tap is not None:
+            self._tap.close()
+            self._tap = None
 
     def _end(self, exc: Exception | None) -> None:
         if self._error is None and not self._parser.ended():

@@ -47,6 +47,12 @@ class AnswerContent(Content):
     def chunks(self) -> AsyncIterator[bytes]:
         return self._answer.pieces(self.length)
 
+    def can_splice(self) -> bool:
+        return self._answer.can_splice(self.length)
+
+    def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        return self._answer.spliced(self.length, pipe)
+
     async def aclose(self) -> None:
         await self._answer.aclose()
 

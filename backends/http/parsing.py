@@ -175,6 +175,18 @@ class Parser:
         if self._untold > MAX_HEAD or len(self._lines) > MAX_HEADERS:
             raise NoAnswer
 
+    @property
+    def left(self) -> int:
+        """Bytes to come of a body whose length is known; 0 if it is not."""
+        return self._left
+
+    def passed_by(self, count: int, *, has_more: bool) -> None:
+        """So many of them, no more than are left, went another way; ``has_more``: something is behind."""
+        self._left -= count
+        if not self._left:
+            self.has_more = has_more
+            self._over()
+
     def ended(self) -> bool:
         """The connection has ended: whether the answer has, too."""
         if self._begun and self._is_open:

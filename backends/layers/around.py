@@ -13,6 +13,7 @@ from backends.interface import (
 )
 
 _T = TypeVar("_T")
+_P = TypeVar("_P", bound=bytes | int)
 
 OWN_ROOT = Can.STAGE | Can.PARTS_IN_PLACE | Can.KERNEL_COPY | Can.WATCH | Can.REPLICATE
 """What a storage does whose root is ours alone. Layers neither declare it nor pass it on."""
@@ -213,3 +214,20 @@ class AroundContent(Content):
 
     async def aclose(self) -> None:
         await self.inner.aclose()
+
+
+class PassedContent(AroundContent):
+    """One whose pieces all pass ``_passed``, whether they are bytes or were moved by the kernel."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self._passed(self.inner.chunks())
+
+    def can_splice(self) -> bool:
+        return self.inner.can_splice()
+
+    def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        return self._passed(self.inner.spliced(pipe))
+
+    def _passed(self, pieces: AsyncIterator[_P]) -> AsyncIterator[_P]:
+        """The same pieces. They are waited for here."""
+        return pieces

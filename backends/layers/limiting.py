@@ -6,9 +6,10 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from backends.interface import Content, Fingerprint, Storage, Stored
-from backends.layers.around import Around, AroundContent
+from backends.layers.around import Around, PassedContent
 
 _T = TypeVar("_T")
+_P = TypeVar("_P", bound=bytes | int)
 _READINGS = frozenset({"stat", "read"})
 
 
@@ -51,13 +52,12 @@ class Limiting(Around):
                 yield stored
 
 
-class _LimitedContent(AroundContent):
+class _LimitedContent(PassedContent):
     def __init__(self, inner: Content, readings: asyncio.Semaphore) -> None:
         super().__init__(inner)
         self._readings = readings
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        pieces = aiter(self.inner.chunks())
+    async def _passed(self, pieces: AsyncIterator[_P]) -> AsyncIterator[_P]:
         while (piece := await _within(self._readings, anext(pieces, None))) is not None:
             yield piece
 

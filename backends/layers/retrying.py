@@ -19,6 +19,7 @@ from backends.interface import PIECE, Content, Fingerprint, Storage, Stored
 from backends.layers.around import Around, AroundContent
 
 _T = TypeVar("_T")
+_P = TypeVar("_P", bound=bytes | int)
 _SAFE = frozenset({"stat", "read", "delete", "copy_part", "abort_parts"})
 """Whatever their arguments; of the others some calls are."""
 
@@ -220,23 +221,37 @@ class _Resuming(AroundContent):
         super().__init__(inner)
         self._storage = storage
         self._path = path
+        self._position = self.first
+        """Of the first byte that was not given."""
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        position, end = self.first, self.first + self.length
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self._all_of(lambda inner: inner.chunks())
+
+    def can_splice(self) -> bool:
+        return self.inner.can_splice()
+
+    def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        def pieces(inner: Content) -> AsyncIterator[bytes | int]:
+            return inner.spliced(pipe) if inner.can_splice() else inner.chunks()
+
+        return self._all_of(pieces)
+
+    async def _all_of(self, pieces: Callable[[Content], AsyncIterator[_P]]) -> AsyncIterator[_P]:
+        end = self.first + self.length
         attempt, begun = 0, self._storage.clock()
         while True:
             try:
-                async for piece in self.inner.chunks():
-                    position += len(piece)
+                async for piece in pieces(self.inner):
+                    self._position += piece if isinstance(piece, int) else len(piece)
                     attempt = 0
                     yield piece
                     begun = self._storage.clock()
             except StorageError as error:
                 attempt += 1
                 # Of bytes that end early; if others are there, opening them tells.
-                may = position < end and (error.retryable or isinstance(error, Damaged))
+                may = self._position < end and (error.retryable or isinstance(error, Damaged))
                 await self._storage.pause_or_raise(error, attempt, begun, retryable=may)
-                await self._reopen(position, end)
+                await self._reopen(self._position, end)
             else:
                 return
 

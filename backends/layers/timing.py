@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from backends.errors import Unavailable
 from backends.interface import Content, Fingerprint, Storage, Stored
-from backends.layers.around import Around, AroundContent
+from backends.layers.around import Around, PassedContent
 
 _T = TypeVar("_T")
+_P = TypeVar("_P", bound=bytes | int)
 COPIED_A_SECOND = 16 * 1024 * 1024
 """Bytes that a storage moves or puts together in a second at least."""
 _LONG = frozenset({"tidy", "copy", "move", "copy_part", "complete_parts"})
@@ -90,13 +91,12 @@ class Timing(Around):
             )
 
 
-class _TimedContent(AroundContent):
+class _TimedContent(PassedContent):
     def __init__(self, inner: Content, seconds: float) -> None:
         super().__init__(inner)
         self._seconds = seconds
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        pieces = aiter(self.inner.chunks())
+    async def _passed(self, pieces: AsyncIterator[_P]) -> AsyncIterator[_P]:
         while (piece := await _in_time(anext(pieces, None), self._seconds)) is not None:
             yield piece
 

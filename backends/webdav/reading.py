@@ -7,7 +7,7 @@ from backends.errors import Damaged, NotFound, Unavailable
 from backends.http.client import Answer
 from backends.http.content import ContentAtHand, NoContent
 from backends.http.dates import seconds_of
-from backends.interface import PIECE, Content, Fingerprint, Stored
+from backends.interface import Content, Fingerprint, Stored
 from backends.webdav.asking import Dav
 from backends.webdav.describing import Descriptions
 from backends.webdav.dialect import Dialect, Validator
@@ -43,10 +43,16 @@ class WebDavContent(Content):
         async for piece in self._answer.pieces(self._whole):
             wanted = piece[max(0, begin - at) : max(0, end - at)]
             at += len(piece)
-            for offset in range(0, len(wanted), PIECE):
-                yield wanted[offset : offset + PIECE]
+            if wanted:
+                yield wanted
             if at >= end and end < self._whole:
                 return  # what follows is not waited for
+
+    def can_splice(self) -> bool:
+        return self.length == self._whole and self._answer.can_splice(self._whole)
+
+    def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        return self._answer.spliced(self._whole, pipe)
 
     async def aclose(self) -> None:
         await self._answer.aclose()

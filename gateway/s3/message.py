@@ -44,6 +44,13 @@ class Stream(Protocol):
     def descriptor(self) -> int | None:
         """A file descriptor holding the bytes from ``first`` on, or None."""
 
+    def can_splice(self) -> bool:
+        """Whether the bytes had better be had by ``spliced``, and nobody has to see them on their way."""
+
+    def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        """As ``chunks``, where ``can_splice``; a number is of bytes that lie in the pipe whose writing
+        end is ``pipe``, and that whoever asks for the next piece has taken out."""
+
     def check(self) -> None:
         """For who reads the descriptor, before the last bytes of it are sent: raises if they are no
         longer those that were asked for."""

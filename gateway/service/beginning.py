@@ -41,5 +41,16 @@ class _Begun(Content):
         async for piece in self._pieces:
             yield piece
 
+    def can_splice(self) -> bool:
+        return self._content.can_splice()
+
+    async def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        piece, self._piece = self._piece, None
+        if piece is None:
+            return
+        yield piece
+        async for more in self._content.spliced(pipe):
+            yield more
+
     async def aclose(self) -> None:
         await self._content.aclose()

@@ -66,6 +66,14 @@ class Guarded:
     def descriptor(self) -> None:
         """None: what the kernel sends nobody hashes."""
 
+    def can_splice(self) -> bool:
+        """False, as above."""
+        return False
+
+    def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        """Nothing but by ``chunks``."""
+        raise NotImplementedError
+
     def check(self) -> None:
         """Nothing: ``chunks`` checks."""
 

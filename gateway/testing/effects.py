@@ -77,6 +77,14 @@ class _Wrapped(Stream):
         """None: the bytes of the file are not those that are sent."""
         return None
 
+    def can_splice(self) -> bool:
+        """False, as above."""
+        return False
+
+    def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        """Nothing but by ``chunks``."""
+        raise NotImplementedError
+
     def check(self) -> None:
         """Nothing is read by a descriptor."""
 

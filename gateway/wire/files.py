@@ -16,6 +16,7 @@ MOST_KEPT: Final = 256
 _AT_ONCE: Final = 1024**2
 """Bytes after which others have their turn."""
 _NOWAIT: Final = getattr(os, "RWF_NOWAIT", 0)
+_MOVING: Final = getattr(os, "SPLICE_F_MOVE", 0) | getattr(os, "SPLICE_F_NONBLOCK", 0)
 
 
 class Way(Protocol):
@@ -93,6 +94,19 @@ class Bypass:
                 )
                 if position < end:
                     await asyncio.sleep(0)
+        finally:
+            self._watch_no_more()
+
+    async def send_piped(self, pipe: int, count: int) -> None:
+        """Send ``count`` bytes, which lie in the pipe whose reading end is ``pipe``. Nothing may wait in
+        the transport's buffer. ConnectionError if the client leaves."""
+        try:
+            while count:
+                self._see_who_is_there()
+                try:
+                    count -= os.splice(pipe, self._number, count, flags=_MOVING)
+                except BlockingIOError:
+                    await self._writable()
         finally:
             self._watch_no_more()
 

@@ -1,5 +1,6 @@
 """A ``Response`` as bytes on the connection."""
 
+import asyncio
 import time
 from email.utils import formatdate
 from http import HTTPStatus
@@ -7,6 +8,7 @@ from typing import Final, Protocol
 
 from gateway.s3.message import Response, Stream
 from gateway.wire.files import SMALL, Bypass, Way
+from gateway.wire.pipes import Pipe
 
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus
@@ -114,11 +116,35 @@ class Sender:
 
 async def _large(out: Out, head: bytes, body: Stream, *, in_pieces: bool) -> None:
     descriptor = body.descriptor()
-    if descriptor is None or out.is_secure or in_pieces:
-        out.write(head)
-        async for piece in body.chunks():
+    if out.is_secure or in_pieces:
+        await _in_pieces(out, head, body)
+    elif descriptor is not None:
+        await out.emptied()
+        await out.bypass().send_file(head, descriptor, body)
+    elif body.can_splice() and (pipe := Pipe.made()) is not None:
+        try:
+            await _piped(out, head, body, pipe)
+        finally:
+            pipe.close()
+    else:
+        await _in_pieces(out, head, body)
+
+
+async def _in_pieces(out: Out, head: bytes, body: Stream) -> None:
+    out.write(head)
+    async for piece in body.chunks():
+        out.write(piece)
+        await out.taken()
+
+
+async def _piped(out: Out, head: bytes, body: Stream, pipe: Pipe) -> None:
+    """What the storage's socket holds goes to the client's; what was read before goes as pieces do."""
+    out.write(head)
+    async for piece in body.spliced(pipe.begin):
+        if isinstance(piece, int):
+            await out.emptied()
+            await out.bypass().send_piped(pipe.end, piece)
+            await asyncio.sleep(0)  # others have their turn
+        else:
             out.write(piece)
             await out.taken()
-        return
-    await out.emptied()
-    await out.bypass().send_file(head, descriptor, body)

@@ -45,6 +45,12 @@ class _Bytes:
     def descriptor(self) -> int | None:
         return None
 
+    def can_splice(self) -> bool:
+        return False
+
+    def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        raise AssertionError(pipe)
+
     async def aclose(self) -> None:
         """Nothing to release."""
 
