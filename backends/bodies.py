@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 
 from backends.errors import Damaged
-from backends.interface import Staged
+from backends.interface import Content, Staged
 
 
 async def stage_whole(staged: Staged, body: AsyncIterator[bytes], size: int | None) -> None:
@@ -16,6 +16,11 @@ async def stage_whole(staged: Staged, body: AsyncIterator[bytes], size: int | No
         await staged.write(piece)
     if size is not None and count < size:
         raise Damaged(f"the body ended after {count} of {size} bytes")
+
+
+def spliced_if_can(content: Content, pipe: int) -> AsyncIterator[bytes | int]:
+    """What ``spliced`` gives, or ``chunks`` where it cannot."""
+    return content.spliced(pipe) if content.can_splice() else content.chunks()
 
 
 async def given(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:

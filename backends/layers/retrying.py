@@ -14,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
+from backends.bodies import spliced_if_can
 from backends.errors import Damaged, NotFound, StorageError, Throttled, Unavailable
 from backends.interface import PIECE, Content, Fingerprint, Storage, Stored
 from backends.layers.around import Around, AroundContent
@@ -231,10 +232,7 @@ class _Resuming(AroundContent):
         return self.inner.can_splice()
 
     def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
-        def pieces(inner: Content) -> AsyncIterator[bytes | int]:
-            return inner.spliced(pipe) if inner.can_splice() else inner.chunks()
-
-        return self._all_of(pieces)
+        return self._all_of(lambda inner: spliced_if_can(inner, pipe))
 
     async def _all_of(self, pieces: Callable[[Content], AsyncIterator[_P]]) -> AsyncIterator[_P]:
         end = self.first + self.length

@@ -1,13 +1,16 @@
 """Readings that go on with another member where one fails."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import TypeVar
 
+from backends.bodies import spliced_if_can
 from backends.errors import StorageError
 from backends.interface import Content, Fingerprint, Stored
 from backends.mirror.ledger import Entry, State
 from backends.mirror.marking import unmarked
 from backends.mirror.member import Member
 
+_P = TypeVar("_P", bound=bytes | int)
 GoOn = Callable[[Entry, Sequence[Member], int, int], Awaitable[tuple[Member, Content]]]
 """Opens the same bytes from the first to the last that are given, at a member that has not failed."""
 
@@ -46,28 +49,41 @@ class MirrorContent(Content):
         self._member = member
         self._content = content
         self._go_on = go_on
+        self._failed: list[Member] = []
+        self._position = self.first
+        """Of the first byte that was not given."""
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        position, end = self.first, self.first + self.length
-        failed: list[Member] = []
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self._all_of(lambda content: content.chunks())
+
+    def can_splice(self) -> bool:
+        return self._content.can_splice()
+
+    def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        return self._all_of(lambda content: spliced_if_can(content, pipe))
+
+    async def _all_of(self, pieces: Callable[[Content], AsyncIterator[_P]]) -> AsyncIterator[_P]:
+        end = self.first + self.length
         while True:
             try:
-                async for piece in self._content.chunks():
-                    position += len(piece)
+                async for piece in pieces(self._content):
+                    self._position += piece if isinstance(piece, int) else len(piece)
                     yield piece
             except StorageError as error:
                 if error.retryable:
                     self._member.failed(error)
-                failed.append(self._member)
-                if position >= end or not await self._is_opened(failed, position, end):
+                self._failed.append(self._member)
+                if self._position >= end or not await self._is_opened(end):
                     raise
             else:
                 return
 
-    async def _is_opened(self, failed: Sequence[Member], position: int, end: int) -> bool:
+    async def _is_opened(self, end: int) -> bool:
         await self._content.aclose()
         try:
-            self._member, self._content = await self._go_on(self._entry, failed, position, end - 1)
+            self._member, self._content = await self._go_on(
+                self._entry, self._failed, self._position, end - 1
+            )
         except StorageError:
             return False
         return True

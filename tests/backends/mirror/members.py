@@ -1,5 +1,6 @@
 """Mirrors over memory, whose members fail as they are told."""
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from itertools import count
 from typing import Literal, TypeVar
@@ -16,6 +17,8 @@ from gateway.catalog.sqlite.mirrors import SqliteMirrorLedger
 
 _T = TypeVar("_T")
 _CHANGES = {"write", "delete", "copy", "complete_parts"}
+_IN_PIPE = 32 * 1024
+"""Bytes that any pipe holds."""
 
 
 class Shaky(Around):
@@ -26,6 +29,7 @@ class Shaky(Around):
         super().__init__(inner)
         self.is_down = False
         self.loses_answers = False
+        self.splices = False
         self.asked = 0
         self.fails = fails
 
@@ -64,6 +68,15 @@ class _ShakyContent(AroundContent):
         async for piece in self.inner.chunks():
             self._storage.answers("piece")
             yield piece
+
+    def can_splice(self) -> bool:
+        return self._storage.splices
+
+    async def spliced(self, pipe: int) -> AsyncIterator[bytes | int]:
+        async for piece in self.inner.chunks():
+            self._storage.answers("piece")
+            for at in range(0, len(piece), _IN_PIPE):
+                yield os.writev(pipe, [piece[at : at + _IN_PIPE]])
 
 
 class Faulty(Around):

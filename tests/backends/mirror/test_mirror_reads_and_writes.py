@@ -1,6 +1,7 @@
 """Reading and writing while members of a mirror fail."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -79,6 +80,28 @@ async def test_a_reading_goes_on_with_the_other_member() -> None:
         read += piece
     await content.aclose()
     assert read == LONG[5:]
+
+
+@pytest.mark.parametrize("other_splices", [True, False])
+async def test_a_reading_goes_on_whose_bytes_the_kernel_moves(*, other_splices: bool) -> None:
+    mirror, members, _ = await opened()
+    await put(mirror, "b/k", LONG)
+    await repaired(mirror)
+    members["nas"].splices, members["cloud"].splices = True, other_splices
+    content = await mirror.read("b/k", first=5)
+    assert content.can_splice()
+    read = await anext(aiter(content.chunks()))
+    end, begin = os.pipe()
+    by_pipe = 0
+    async for piece in content.spliced(begin):
+        read += piece if isinstance(piece, bytes) else os.read(end, piece)
+        by_pipe += isinstance(piece, int)
+        members["nas"].is_down = True
+    await content.aclose()
+    os.close(end)
+    os.close(begin)
+    assert read == LONG[5:]
+    assert by_pipe
 
 
 async def test_a_reading_never_goes_on_with_other_bytes() -> None:
