@@ -33,12 +33,14 @@ from gateway.settings.model import Settings
 from gateway.wire.files import MOST_KEPT
 from gateway.wire.limits import Limits
 from gateway.wire.listener import Listener
+from gateway.wire.pipes import MOST as PIPES
 
 _log = structlog.get_logger("s3front.worker")
 _INFLIGHT_S = 1.0
 _SETTLED_S = 1.0
-_DESCRIPTORS_OF_OURS = 128
-"""Open files that are not those of connections: catalog, logs, directories, threads."""
+_DESCRIPTORS_OF_OURS = 128 + 3 * PIPES
+"""Open files that are not those of connections: catalog, logs, directories, threads; and of each pipe that
+answers pass through its two ends, and the duplicate of the storage's socket."""
 
 
 class Worker:
