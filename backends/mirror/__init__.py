@@ -21,5 +21,5 @@ can together, ``meeting`` getting to know them, ``breaker`` whether one is worth
 them, ``marking`` what their copies say, ``finding`` who has a path's bytes, ``reading`` readings that go on,
 ``listing``, ``putting`` writes that count, ``uploads`` in parts, ``body`` what is sent, ``turns`` one writer of a path at a time,
 ``finishing`` calls that are cancelled, ``refusals`` what surely changed nothing, ``repairing`` one path,
-``filling`` a member that lacks its bytes, ``rounds`` all that waits.
+``filling`` a member that lacks its bytes, ``rounds`` all that waits, ``looking`` at what nobody reads.
 """

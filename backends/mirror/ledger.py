@@ -106,7 +106,18 @@ class Ledger(abc.ABC):
     async def dismiss(self, member: str) -> int:
         """It is no member any more, unless it alone holds something: of how many paths that is so."""
 
+    @abc.abstractmethod
+    async def note(self, name: str) -> str | None:
+        """What was noted under that name."""
+
+    @abc.abstractmethod
+    async def set_note(self, name: str, value: str) -> None: ...
+
     # Paths.
+
+    @abc.abstractmethod
+    async def count(self) -> int:
+        """How many entries are live."""
 
     @abc.abstractmethod
     async def number(self) -> int:

@@ -29,6 +29,7 @@ from backends.mirror.crew import Crew
 from backends.mirror.finding import Finding
 from backends.mirror.ledger import Entry, Ledger
 from backends.mirror.listing import Listing
+from backends.mirror.looking import Looking
 from backends.mirror.meeting import Meeting
 from backends.mirror.member import Member
 from backends.mirror.putting import Putting
@@ -66,6 +67,7 @@ class Mirror(Declaring):
         self._finding = Finding(self._crew)
         repairing = Repairing(self, self._crew)
         self.repairs = Repairs(repairing, self._crew, self._turns)
+        self.looking = Looking(self._crew, self._finding)
         self._putting = Putting(self._crew, repairing, all=quorum == "all")
         self._uploads = Uploads(self, self._crew, self._finding, self._putting, self._turns)
         self._listing = Listing(self, self._crew, self._finding)

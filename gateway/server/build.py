@@ -28,6 +28,7 @@ from gateway.jobs import (
     following,
     janitor,
     leavings,
+    mirror_looks,
     mirroring,
     scrub,
     snapshots,
@@ -338,6 +339,10 @@ def _jobs(
             bytes_per_s=settings.scrub_rate, interval_s=settings.scrub_days * 86_400
         )
         jobs.append(scrub.run(services, rules))
+        jobs += [
+            mirror_looks.run(services, name, interval_s=rules.interval_s)
+            for name in settings.mirrors
+        ]
     return jobs
 
 

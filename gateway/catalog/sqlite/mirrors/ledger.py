@@ -59,7 +59,24 @@ class SqliteMirrorLedger(Ledger):
     async def dismiss(self, member: str) -> int:
         return await self._file.change(lambda change: members.dismiss(change, member))
 
+    async def note(self, name: str) -> str | None:
+        rows = await self._file.read("SELECT value FROM facts WHERE name = ?", (f"note {name}",))
+        return str(rows[0][0]) if rows else None
+
+    async def set_note(self, name: str, value: str) -> None:
+        def work(change: Change) -> None:
+            change.connection.execute(
+                "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                (f"note {name}", value),
+            )
+
+        await self._file.change(work)
+
     # Paths.
+
+    async def count(self) -> int:
+        rows = await self._file.read("SELECT count(*) FROM paths WHERE live")
+        return int(rows[0][0])
 
     async def number(self) -> int:
         return await self._file.change(Change.number)
