@@ -188,6 +188,20 @@ class Ledger(abc.ABC):
         """The member was looked at, and holds the bytes of that generation."""
 
     @abc.abstractmethod
+    async def conclude(
+        self,
+        path: str,
+        member: str,
+        *,
+        generation: int,
+        fingerprint: Fingerprint,
+        modified_ns: int,
+        others: Collection[str],
+    ) -> bool:
+        """As ``hold``, where nothing is stored under the path, and of a call of which it is UNKNOWN how it ended:
+        the member was looked at, and it has stored these bytes. False, and nothing changes, if it is not so."""
+
+    @abc.abstractmethod
     async def adopt(
         self,
         path: str,

@@ -11,7 +11,7 @@ from backends.interface import Begun, Can, Fingerprint, Storage, Stored
 from backends.mirror.body import Body, BodyFailed
 from backends.mirror.crew import Crew
 from backends.mirror.finding import Finding
-from backends.mirror.ledger import State
+from backends.mirror.ledger import Entry, State
 from backends.mirror.marking import generation_of
 from backends.mirror.member import Member
 from backends.mirror.putting import Putting
@@ -116,9 +116,30 @@ class Uploads:
             if entry is not None and entry.live and entry.generation == generation:
                 await self._putting.count(path, generation)
                 return told(entry)
+            if entry is not None and await self._has_been_completed(entry, member, generation):
+                await self._putting.count(path, generation)
+                return told(await self._finding.entry(path))
             return await self._putting.put(
                 path, act, members=[member], create=create, generation=generation
             )
+
+    async def _has_been_completed(self, entry: Entry, member: Member, generation: int) -> bool:
+        """By a call whose answer was lost: nothing of it is on its way any more if its bytes are there."""
+        copy = entry.copies.get(member.name)
+        if entry.live or copy is None or copy.state is not State.UNKNOWN:
+            return False
+        try:
+            stored = await _asked(member, lambda: member.storage.stat(entry.path))
+        except NotFound:
+            return False
+        return generation_of(stored) == generation and await self._crew.ledger.conclude(
+            entry.path,
+            member.name,
+            generation=generation,
+            fingerprint=stored.fingerprint,
+            modified_ns=stored.modified_ns,
+            others=self._crew.others(member),
+        )
 
     async def abort(self, path: str, upload: str) -> None:
         """As ``Storage.abort_parts``."""

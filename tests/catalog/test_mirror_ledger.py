@@ -133,6 +133,31 @@ async def test_a_repair_that_was_overtaken_is_none(ledger: SqliteMirrorLedger) -
     assert entry.copies["cloud"].state is State.UNKNOWN
 
 
+async def test_a_call_is_concluded_where_nobody_knew_how_it_ended(
+    ledger: SqliteMirrorLedger,
+) -> None:
+    async def concluded(path: str) -> bool:
+        return await ledger.conclude(
+            path, "nas", generation=7, fingerprint=OF, modified_ns=1, others=["cloud"]
+        )
+
+    assert not await concluded("b/nothing")
+    await held(ledger, "b/live", "cloud")
+    assert not await concluded("b/live")
+    token, _ = await ledger.begin("b/k", "nas")
+    assert not await concluded("b/k"), "it has not ended"
+    await ledger.abandon("b/k", "nas", token, unknown=True, in_s=60)
+    assert await concluded("b/k")
+    entry = await ledger.find("b/k")
+    assert entry is not None
+    assert (entry.live, entry.generation, entry.fingerprint.size) == (True, 7, 4)
+    assert {name: copy.state for name, copy in entry.copies.items()} == {
+        "nas": State.CURRENT,
+        "cloud": State.BEHIND,
+    }
+    assert not await concluded("b/k")
+
+
 async def test_what_is_known_is_not_taken_for_others(ledger: SqliteMirrorLedger) -> None:
     generation = await held(ledger, "b/k", "cloud")
     theirs = Fingerprint(size=9, stamp="theirs")

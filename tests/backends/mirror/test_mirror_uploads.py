@@ -10,7 +10,7 @@ from backends.mirror.finishing import DOUBT_S
 from backends.remote_memory import AS_S3, AS_WEBDAV, S3_LIMITS, RemoteMemoryStorage
 from tests.backends.making import body, bytes_at
 from tests.backends.mirror.members import mirror_of
-from tests.backends.mirror.mirrors import LONG, opened, put
+from tests.backends.mirror.mirrors import LONG, opened, put, repaired
 
 
 async def test_an_upload_ends_with_the_member_that_has_its_parts() -> None:
@@ -40,6 +40,28 @@ async def test_an_upload_whose_completion_was_not_answered_is_completed_again() 
     stored = await mirror.complete_parts("b/k", upload, [(1, tag)])
     assert stored == await mirror.complete_parts("b/k", upload, [(1, tag)])
     assert await bytes_at(mirror, "b/k") == b"data"
+
+
+@pytest.mark.parametrize("quorum", [1, "all"])
+async def test_completing_again_at_once_finds_what_was_not_answered(quorum: object) -> None:
+    mirror, members, time = await opened(quorum=quorum)
+    upload = await mirror.begin_parts("b/k")
+    tag = await mirror.write_part("b/k", upload, 1, body(b"data"), size=4)
+    other = await mirror.begin_parts("b/k")
+    members["nas"].loses_answers = True
+    with pytest.raises(Unavailable, match="the answer was lost"):
+        await mirror.complete_parts("b/k", upload, [(1, tag)])
+    members["nas"].loses_answers = False
+    with pytest.raises(Unavailable, match="not known yet"):
+        await mirror.complete_parts("b/k", other, [(1, tag)])
+    with pytest.raises(NotFound):
+        await mirror.stat("b/k")
+    stored = await mirror.complete_parts("b/k", upload, [(1, tag)])
+    assert stored == await mirror.complete_parts("b/k", upload, [(1, tag)])
+    time.now_s += DOUBT_S + 1
+    await repaired(mirror)
+    for member in members.values():
+        assert await bytes_at(member, "b/k") == b"data"
 
 
 async def test_completing_again_counts_no_sooner_than_all_hold_it_if_all_are_to() -> None:

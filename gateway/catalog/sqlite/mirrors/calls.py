@@ -58,12 +58,32 @@ def hold(
     """As ``Ledger.hold``."""
     if not _has(change.connection, path, member, token):
         return False
-    change.connection.execute(
-        "UPDATE paths SET generation = ?, size = ?, modified_ns = ?, live = 1 WHERE path = ?",
-        (generation, fingerprint.size, modified_ns, path),
-    )
+    _make_live(change, path, generation, fingerprint, modified_ns)
     _make_current(change.connection, path, member, fingerprint)
     make_surplus(change, path, besides={member, *others})
+    leave_behind(change, path, others)
+    return True
+
+
+def conclude(
+    change: Change,
+    path: str,
+    member: str,
+    *,
+    generation: int,
+    fingerprint: Fingerprint,
+    modified_ns: int,
+    others: Collection[str],
+) -> bool:
+    """As ``Ledger.conclude``."""
+    entry = found(change, path)
+    copy = None if entry is None else entry.copies.get(member)
+    if entry is None or entry.live or copy is None:
+        return False
+    if copy.state is not State.UNKNOWN or copy.token is not None:
+        return False
+    _make_live(change, path, generation, fingerprint, modified_ns)
+    _make_current(change.connection, path, member, fingerprint)
     leave_behind(change, path, others)
     return True
 
@@ -190,6 +210,15 @@ def _has(connection: Connection, path: str, member: str, token: int) -> bool:
         "SELECT token FROM copies WHERE path = ? AND member = ?", (path, member)
     ).get
     return bool(held == token)
+
+
+def _make_live(
+    change: Change, path: str, generation: int, of: Fingerprint, modified_ns: int
+) -> None:
+    change.connection.execute(
+        "UPDATE paths SET generation = ?, size = ?, modified_ns = ?, live = 1 WHERE path = ?",
+        (generation, of.size, modified_ns, path),
+    )
 
 
 def _make_current(connection: Connection, path: str, member: str, of: Fingerprint) -> None:

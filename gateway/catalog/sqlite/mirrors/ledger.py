@@ -157,6 +157,28 @@ class SqliteMirrorLedger(Ledger):
             )
         )
 
+    async def conclude(
+        self,
+        path: str,
+        member: str,
+        *,
+        generation: int,
+        fingerprint: Fingerprint,
+        modified_ns: int,
+        others: Collection[str],
+    ) -> bool:
+        return await self._file.change(
+            lambda change: calls.conclude(
+                change,
+                path,
+                member,
+                generation=generation,
+                fingerprint=fingerprint,
+                modified_ns=modified_ns,
+                others=others,
+            )
+        )
+
     async def adopt(
         self,
         path: str,
