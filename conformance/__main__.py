@@ -14,11 +14,31 @@ from pathlib import Path
 
 from conformance import report
 from conformance.outcome import BuildError, Case, Outcome, Place, Suite, deviations, judged
-from conformance.suites import go, mc
+from conformance.suites import (
+    django,
+    duplicity,
+    dvc,
+    go,
+    mc,
+    mlflow,
+    python_libraries,
+    registry,
+    restic,
+)
 from tests.clients.boto import client, emptied
 from tests.clients.endpoint import ROOT, STORAGES, Endpoint, configured, served
 
-_SUITES: tuple[Suite, ...] = (mc.SUITE, go.SUITE)
+SUITES: tuple[Suite, ...] = (
+    mc.SUITE,
+    go.SUITE,
+    restic.SUITE,
+    duplicity.SUITE,
+    python_libraries.SUITE,
+    django.SUITE,
+    dvc.SUITE,
+    mlflow.SUITE,
+    registry.SUITE,
+)
 _HERE = Path(__file__).resolve().parent
 _EPILOG = """\
 examples:
@@ -44,7 +64,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = [suite.name for suite in _SUITES]
+    names = [suite.name for suite in SUITES]
     parser.add_argument("--suite", choices=names, action="append", help="only this client")
     parser.add_argument("--case", action="append", help="only this case, spelt as --list does")
     parser.add_argument("--list", action="store_true", help="print the cases and stop")
@@ -61,16 +81,16 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _names() -> frozenset[str]:
-    return frozenset(f"{suite.name}: {case.name}" for suite in _SUITES for case in suite.cases)
+    return frozenset(f"{suite.name}: {case.name}" for suite in SUITES for case in suite.cases)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run it; the exit status."""
     arguments = _arguments(words)
     if arguments.list:
-        print("\n".join(f"{suite.name}: {case.name}" for suite in _SUITES for case in suite.cases))
+        print("\n".join(f"{suite.name}: {case.name}" for suite in SUITES for case in suite.cases))
         return 0
-    suites = [each for each in _SUITES if not arguments.suite or each.name in arguments.suite]
+    suites = [each for each in SUITES if not arguments.suite or each.name in arguments.suite]
     try:
         excused = deviations(_HERE / "deviations.toml", _names())
         programs = {suite.name: _built(suite) for suite in suites}

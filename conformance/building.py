@@ -1,9 +1,11 @@
 """Building clients at pinned versions, below build/."""
 
+import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from conformance.outcome import BuildError
@@ -48,6 +50,94 @@ def go_build(source: Path, folder: Path) -> Path:
         environment={},
     )
     return program
+
+
+def debian(program: str, *packages: str) -> Path:
+    """A program of Debian packages, which are installed if one is missing. BuildError."""
+    path = Path(program)
+    if all(_is_installed(package) for package in packages):
+        return path
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        raise BuildError(f"{program} is missing. As root, on Debian: {' '.join(install)}")
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    _run(["apt-get", "update", "--quiet", "--quiet"], folder=Path("/"), environment=environment)
+    _run(install, folder=Path("/"), environment=environment)
+    return path
+
+
+def _is_installed(package: str) -> bool:
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", package]
+    if shutil.which(query[0]) is None:
+        return False
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    return done.stdout.startswith("ii")
+
+
+def debian_version(package: str) -> str:
+    """The version of a Debian package, as it is installed or would be."""
+    if shutil.which("apt-cache") is None:
+        return "not Debian's"
+    told = subprocess.run(
+        ["apt-cache", "policy", package], capture_output=True, text=True, check=False
+    ).stdout
+    versions = dict(line.strip().split(": ", 1) for line in told.splitlines() if ": " in line)
+    installed = versions.get("Installed", "(none)")
+    return versions.get("Candidate", "unknown") if installed == "(none)" else installed
+
+
+def python_packages(requirements: Path, folder: Path) -> Path:
+    """The Python of a virtual environment that holds what ``requirements`` pins. BuildError."""
+    return _made_once(requirements, folder, "bin/python", _install_python_packages)
+
+
+def _install_python_packages(requirements: Path, place: Path) -> None:
+    _run([sys.executable, "-m", "venv", str(place)], folder=place.parent, environment={})
+    pip = [str(place / "bin/python"), "-m", "pip", "install", "--quiet", "--no-deps"]
+    _run([*pip, "--requirement", str(requirements)], folder=place, environment={})
+
+
+def npm_packages(source: Path, folder: Path) -> Path:
+    """A folder with ``node_modules`` as ``source/package-lock.json`` says. BuildError."""
+    modules = _made_once(source / "package-lock.json", folder, "node_modules", _install_npm)
+    return modules.parent
+
+
+def _install_npm(lock: Path, place: Path) -> None:
+    if shutil.which("npm") is None:
+        raise BuildError("npm is missing: install Node.js 20 or newer")
+    place.mkdir(parents=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(lock.parent / name, place)
+    _run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], folder=place, environment={})
+
+
+def maven_classpath(source: Path, folder: Path) -> Path:
+    """Compile the Maven project in ``source``; a file with the class path. BuildError."""
+    if shutil.which("mvn") is None:
+        raise BuildError("Maven is missing: install it, with a JDK 17 or newer")
+    place = folder / source.name
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(source, place)
+    libraries = place / "libraries"
+    goals = ["compile", "dependency:build-classpath", f"-Dmdep.outputFile={libraries}"]
+    _run(["mvn", "--quiet", "--batch-mode", *goals], folder=place, environment={})
+    path = place / "classpath"
+    path.write_text(f"{place / 'target/classes'}:{libraries.read_text()}")
+    return path
+
+
+def _made_once(pins: Path, folder: Path, product: str, make: Callable[[Path, Path], None]) -> Path:
+    """``product`` in a folder named after what ``pins`` says; one that was not finished is made anew."""
+    digest = hashlib.sha256(pins.read_bytes()).hexdigest()[:12]
+    place = folder / f"{pins.parent.name}-{pins.stem}-{digest}"
+    finished = place / ".finished"
+    if not finished.exists():
+        shutil.rmtree(place, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        make(pins, place)
+        finished.touch()
+    return place / product
 
 
 def _run(command: list[str], *, folder: Path, environment: Mapping[str, str]) -> None:
