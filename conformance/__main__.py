@@ -19,11 +19,15 @@ from conformance.suites import (
     duplicity,
     dvc,
     go,
+    javascript_applications,
+    litestream,
     mc,
     mlflow,
+    pocketbase,
     python_libraries,
     registry,
     restic,
+    s3fs_fuse,
 )
 from tests.clients.boto import client, emptied
 from tests.clients.endpoint import ROOT, STORAGES, Endpoint, configured, served
@@ -31,6 +35,7 @@ from tests.clients.endpoint import ROOT, STORAGES, Endpoint, configured, served
 SUITES: tuple[Suite, ...] = (
     mc.SUITE,
     go.SUITE,
+    javascript_applications.SUITE,
     restic.SUITE,
     duplicity.SUITE,
     python_libraries.SUITE,
@@ -38,6 +43,9 @@ SUITES: tuple[Suite, ...] = (
     dvc.SUITE,
     mlflow.SUITE,
     registry.SUITE,
+    pocketbase.SUITE,
+    litestream.SUITE,
+    s3fs_fuse.SUITE,
 )
 _HERE = Path(__file__).resolve().parent
 _EPILOG = """\

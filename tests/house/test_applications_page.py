@@ -20,7 +20,10 @@ def test_every_suite_of_an_application_is_on_the_page_and_no_other() -> None:
     )
 
 
-@pytest.mark.parametrize("word", ["Django", "DVC", "MLflow", "Delta Lake", "CNCF Distribution"])
+@pytest.mark.parametrize(
+    "word",
+    ["Django", "DVC", "MLflow", "Delta Lake", "CNCF Distribution", "PocketBase", "Litestream"],
+)
 def test_versions_on_the_page_are_those_that_are_installed(word: str) -> None:
     row = re.search(rf"^\| \[{word}\][^|]*\| (\S+)[^|]*\|", PAGE, re.MULTILINE)
     assert row is not None, word
@@ -29,8 +32,13 @@ def test_versions_on_the_page_are_those_that_are_installed(word: str) -> None:
 
 def _pinned(word: str) -> str:
     """The line that pins what the page calls ``word``."""
-    if word == "CNCF Distribution":
-        return next(each.version for each in SUITES if each.name == "registry")
+    built = {
+        "CNCF Distribution": "registry",
+        "PocketBase": "pocketbase",
+        "Litestream": "litestream",
+    }
+    if word in built:
+        return next(each.version for each in SUITES if each.name == built[word])
     package, file = {
         "Django": ("Django", "django"),
         "DVC": ("dvc", "dvc"),
