@@ -19,6 +19,7 @@ from conformance.suites import (
     duplicity,
     dvc,
     go,
+    java,
     javascript_applications,
     litestream,
     mc,
@@ -35,6 +36,7 @@ from tests.clients.endpoint import ROOT, STORAGES, Endpoint, configured, served
 SUITES: tuple[Suite, ...] = (
     mc.SUITE,
     go.SUITE,
+    java.SUITE,
     javascript_applications.SUITE,
     restic.SUITE,
     duplicity.SUITE,

@@ -146,5 +146,5 @@ def _run(command: list[str], *, folder: Path, environment: Mapping[str, str]) ->
         command, cwd=folder, env=whole, capture_output=True, timeout=_BUILD_S, check=False
     )
     if done.returncode:
-        words = done.stderr.decode(errors="replace")[-2000:]
+        words = (done.stdout + done.stderr).decode(errors="replace")[-2000:]
         raise BuildError(f"{' '.join(command)} failed:\n{words}")
