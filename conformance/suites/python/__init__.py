@@ -1,1 +1,1 @@
-"""Programs that run in virtual environments of their own, as modules; common.py has what they share."""
+"""Programs that run in virtual environments of their own, as modules; asked.py has what they share."""

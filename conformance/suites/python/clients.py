@@ -14,7 +14,7 @@ from minio.commonconfig import (  # type: ignore[import-not-found]  # another ve
 from minio.deleteobjects import DeleteObject  # type: ignore[import-not-found]  # another venv
 from minio.error import S3Error  # type: ignore[import-not-found]  # another venv
 
-from conformance.suites.python.common import (
+from conformance.suites.python.asked import (
     ACCESS_KEY,
     ENDPOINT,
     MIB,

@@ -12,7 +12,7 @@ from pyarrow import dataset as ds
 from pyarrow import fs
 from pyarrow import parquet as pq
 
-from conformance.suites.python.common import (
+from conformance.suites.python.asked import (
     ACCESS_KEY,
     ENDPOINT,
     MIB,

@@ -14,7 +14,7 @@ from django.core.files.storage import (  # type: ignore[import-not-found]  # ano
 from django.core.management import call_command  # type: ignore[import-not-found]  # another venv
 from PIL import Image  # type: ignore[import-not-found,unused-ignore]  # another venv
 
-from conformance.suites.python.common import (
+from conformance.suites.python.asked import (
     ACCESS_KEY,
     ENDPOINT,
     MIB,

@@ -16,7 +16,7 @@ from opendal.exceptions import (  # type: ignore[import-not-found]  # another ve
 )
 from pyiceberg.catalog import load_catalog  # type: ignore[import-not-found]  # another venv
 
-from conformance.suites.python.common import (
+from conformance.suites.python.asked import (
     ACCESS_KEY,
     ENDPOINT,
     MIB,

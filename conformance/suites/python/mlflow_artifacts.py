@@ -7,7 +7,7 @@ from mlflow.store.artifact.artifact_repository_registry import (  # type: ignore
     get_artifact_repository,
 )
 
-from conformance.suites.python.common import MIB, content, main
+from conformance.suites.python.asked import MIB, content, main
 
 
 def artifacts(bucket: str) -> None:

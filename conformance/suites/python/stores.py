@@ -17,7 +17,7 @@ from obstore.exceptions import (  # type: ignore[import-not-found]  # another ve
 from obstore.store import S3Store  # type: ignore[import-not-found]  # another venv
 from upath import UPath  # type: ignore[import-not-found]  # another venv
 
-from conformance.suites.python.common import (
+from conformance.suites.python.asked import (
     ACCESS_KEY,
     ENDPOINT,
     MIB,
