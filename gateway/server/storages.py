@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("s3front.storages")
 _AT_ONCE = 256
-"""Of a storage. Each upload that a slow client sends is one."""
+"""Of a storage: asked at once to read, as many to write; and bodies on their way at once, either way, however
+slow their clients. Each of these has a connection, and all together fewer than a client has."""
 
 _MEMBER_S = 20.0
 """How long a member of a mirror is waited for."""
@@ -136,7 +137,7 @@ def _layered(
     from backends.layers.retrying import Patience, Retrying  # noqa: PLC0415
     from backends.layers.timing import Timing  # noqa: PLC0415
 
-    limited = Limiting(storage, readings=_AT_ONCE, writings=_AT_ONCE)
+    limited = Limiting(storage, readings=_AT_ONCE, writings=_AT_ONCE, bodies=_AT_ONCE)
     layered = Retrying(Timing(limited))
     if member:  # there is another one
         layered = Retrying(Timing(limited, _MEMBER_S), Patience(attempts=2, within_s=_MEMBER_S))

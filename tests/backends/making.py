@@ -93,7 +93,7 @@ def over_memory(layer: Callable[[Storage], Storage]) -> Make:
 MAKE |= {
     "layers-as-s3": lambda _root, _patch: make_layered(AS_S3, S3_LIMITS),
     "layers-as-webdav": lambda _root, _patch: make_layered(AS_WEBDAV, Limits()),
-    "limiting": over_memory(lambda inner: Limiting(inner, readings=1, writings=1)),
+    "limiting": over_memory(lambda inner: Limiting(inner, readings=1, writings=1, bodies=8)),
     "metering": over_memory(lambda inner: Metering(inner, lambda _verb, _s, _outcome: None)),
     "prefixed": over_memory(lambda inner: Prefixed(inner, "team")),
     "retrying": over_memory(Retrying),

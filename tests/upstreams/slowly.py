@@ -4,12 +4,15 @@ import asyncio
 import hashlib
 import random
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tests.live.client import Client
 from tests.wire.raw import signed
 
 _PIECE = 4096
+_A_LITTLE = 2048
+_ENOUGH = 40 * 1024
 _PAUSE_S = 0.1
 _HURRIED = 256 * 1024
 
@@ -64,13 +67,23 @@ class Slowly:
         finally:
             writer.close()
 
+    async def begin(self, path: str, data: bytes) -> "Begun":
+        """A PUT of which so much was sent that it has begun at the storage, too."""
+        sock = await self._socket()
+        head = signed(self.client, "PUT", path, f"Content-Length: {len(data)}")
+        await asyncio.get_running_loop().sock_sendall(sock, head + data[:_ENOUGH])
+        return Begun(sock, data[_ENOUGH:])
+
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(sock=await self._socket(), limit=_HURRIED)
+
+    async def _socket(self) -> socket.socket:
         sock = socket.socket()
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _PIECE)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PIECE)
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.client.port))
-        return await asyncio.open_connection(sock=sock, limit=_HURRIED)
+        return sock
 
     def _piece(self) -> int:
         return _HURRIED if self.hurry.is_set() else _PIECE
@@ -78,6 +91,40 @@ class Slowly:
     async def _pause(self) -> None:
         if not self.hurry.is_set():
             await asyncio.sleep(_PAUSE_S)
+
+
+@dataclass(slots=True)
+class Begun:
+    """A PUT whose client takes his time. To be closed."""
+
+    _socket: socket.socket
+    _rest: bytes
+
+    def send_some(self) -> None:
+        """A little more, if it is taken."""
+        with suppress(BlockingIOError, ConnectionError):
+            self._rest = self._rest[self._socket.send(self._rest[:_A_LITTLE]) :]
+
+    async def finish(self) -> bytes:
+        """The status line of the answer, which may come before all is sent."""
+        sending, answer = asyncio.create_task(self._send()), b""
+        try:
+            while b"\n" not in answer:
+                more = await asyncio.get_running_loop().sock_recv(self._socket, _PIECE)
+                assert more, answer
+                answer += more
+        finally:
+            sending.cancel()
+            await asyncio.wait([sending])
+        return answer.partition(b"\n")[0] + b"\n"
+
+    def close(self) -> None:
+        """Go away."""
+        self._socket.close()
+
+    async def _send(self) -> None:
+        with suppress(ConnectionError):
+            await asyncio.get_running_loop().sock_sendall(self._socket, self._rest)
 
 
 def _length(head: bytes) -> int:

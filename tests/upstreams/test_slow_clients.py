@@ -1,10 +1,10 @@
-"""Two hundred clients that read and write slowly, through the gateway, on WebDAV and on S3: memory stays
+"""Hundreds of clients that read and write slowly, through the gateway, on WebDAV and on S3: memory stays
 bounded, each gets and leaves the right bytes, and others are answered meanwhile."""
 
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.backends.webdav.servers import SERVERS
 from tests.live.client import Client
 from tests.live.measuring import peak_mib
 from tests.upstreams.fronting import fronting, webdav_settings_of
-from tests.upstreams.slowly import Slowly, data_of
+from tests.upstreams.slowly import Begun, Slowly, data_of
 
 COUNT = 200
 MIB = 1024**2
@@ -97,3 +97,52 @@ def test_slow_clients_cost_little_and_disturb_nobody(tmp_path: Path, upstream: s
 @pytest.mark.parametrize("upstream", UPSTREAMS)
 def test_it_is_so_for_long(tmp_path: Path, upstream: str) -> None:
     check(tmp_path, upstream, mib=32, written=16 * MIB, rounds=100)
+
+
+CROWD = 800
+"""More than there are places for bodies on their way to the storage, whichever of two workers they come to."""
+FINISH = 8
+
+
+async def crowd(client: Client) -> None:
+    """All begin to write; some go on, and others write meanwhile."""
+    slowly = Slowly(client)
+    bodies = {f"/bucket/slow-{n}": data_of(f"{n}", 2 * MIB) for n in range(CROWD)}
+    writers = [slowly.begin(path, data) for path, data in bodies.items()]
+    begun = await asyncio.gather(*writers)
+    trickling = asyncio.create_task(trickle(begun))
+    try:
+        await asyncio.to_thread(others_are_answered, client, 2)
+        for number in range(3):
+            key, data = f"large {number}", data_of(f"large {number}", MIB)
+            assert (await asyncio.to_thread(client.put, "bucket", key, data)).status == 200
+            assert (await asyncio.to_thread(client.get, "bucket", key)).body == data
+        trickling.cancel()
+        answers = [await one.finish() for one in begun[-FINISH:]]
+        done = {b"HTTP/1.1 200 OK\r\n": 200, b"HTTP/1.1 503 Slow Down\r\n": 503}
+        statuses = [done[answer] for answer in answers]
+        assert statuses.count(200) > FINISH // 3, statuses
+        for path, status in zip([*bodies][-FINISH:], statuses, strict=True):
+            answer = await asyncio.to_thread(client.request, "GET", path)
+            assert answer.status == (200 if status == 200 else 404)
+            assert status == 503 or answer.body == bodies[path]
+    finally:
+        trickling.cancel()
+        for one in begun:
+            one.close()
+
+
+async def trickle(begun: Sequence[Begun]) -> None:
+    """None is given up for its silence."""
+    while True:
+        for one in begun:
+            one.send_some()
+        await asyncio.sleep(4)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("upstream", ["webdav", pytest.param("s3", marks=pytest.mark.soak)])
+def test_a_crowd_of_slow_writers_keeps_nobody_from_writing(tmp_path: Path, upstream: str) -> None:
+    with UPSTREAMS[upstream]() as settings, fronting(tmp_path, settings) as server:
+        server.client.make_bucket("bucket")
+        asyncio.run(asyncio.wait_for(crowd(server.client), 120))

@@ -195,7 +195,7 @@ async def test_no_more_are_in_it_at_once() -> None:
 
 async def test_what_is_read_can_be_written_with_the_least_of_limits() -> None:
     inner, *_ = await flaky()
-    storage = Limiting(inner, readings=1, writings=1)
+    storage = Limiting(inner, readings=1, writings=1, bodies=1)
 
     async def copied(path: str) -> None:
         content = await storage.read("b/k")
