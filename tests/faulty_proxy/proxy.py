@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from backends.http.origin import Origin
@@ -27,10 +27,12 @@ class _End(Exception):
 
 
 class FaultyProxy:
-    """Each request takes the next of ``faults``; when there is none, or None, it is passed on."""
+    """Each request takes the next of ``faults``; when there is none, or None, ``choose`` says by its line
+    what is to happen to it: None, and it is passed on."""
 
     def __init__(self, service: Origin) -> None:
         self.faults: deque[Fault | None] = deque()
+        self.choose: Callable[[str], Fault | None] = lambda _line: None
         self.requests: list[str] = []
         """The request lines that came."""
         self._service = service
@@ -42,6 +44,7 @@ class FaultyProxy:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.requests.append(head.decode().partition(" HTTP/1.1\r\n")[0])
                 fault = self.faults.popleft() if self.faults else None
+                fault = fault or self.choose(self.requests[-1])
                 await self._serve_one(head, reader, writer, fault)
 
     async def _serve_one(

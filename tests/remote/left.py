@@ -49,7 +49,9 @@ async def check_nothing_is_left(services: Services, *, begun_unknown: bool = Fal
             of_uploads.add(path)
         else:
             open_parts.add(parts)
-    assert await held(services) == await known(services) | of_uploads
+    there, needed = await held(services), await known(services) | of_uploads
+    assert not needed - there, f"lost: {needed - there}"
+    assert not there - needed, f"there is something that nobody knows of: {there - needed}"
     storage = services.storages[services.default_storage]
     if isinstance(storage, RemoteMemoryStorage):  # a service is asked in no such way
         assert open_parts <= set(storage._uploads)

@@ -20,6 +20,7 @@ from tests.live.client import ACCESS_KEY, REGION, SECRET_KEY
 from tests.seeds import seed
 from tests.server.running import until
 from tests.upstreams.fronting import fronting
+from tests.upstreams.midst import Midst, put_large
 from tests.upstreams.restarting import UPSTREAMS, Upstream
 
 if TYPE_CHECKING:
@@ -34,11 +35,15 @@ restarts empty."""
 
 
 def restart(
-    upstream: Upstream, lost: Callable[[], int], going_on: Callable[[], bool] = lambda: True
+    upstream: Upstream,
+    lost: Callable[[], int],
+    going_on: Callable[[], bool] = lambda: True,
+    ended: Callable[[], None] = lambda: None,
 ) -> None:
-    """End it, and begin it again once somebody has met nothing."""
+    """End it, and begin it again once somebody has met nothing. ``ended``: what is done meanwhile."""
     before = lost()
     upstream.end()
+    ended()
     try:
         until(lambda: lost() > before or not going_on(), seconds=120)
     finally:
@@ -188,9 +193,10 @@ def test_for_long_what_is_acknowledged_is_there(tmp_path: Path, name: str) -> No
     check_acknowledged(tmp_path, name, restarts=40)
 
 
-def check_acknowledged(folder: Path, name: str, *, restarts: int) -> None:
-    with UPSTREAMS[name]() as upstream, fronting(folder, upstream.settings) as server:
+def check_acknowledged(folder: Path, name: str, *, restarts: int, **broken: str) -> None:
+    with UPSTREAMS[name]() as upstream, fronting(folder, upstream.settings, **broken) as server:
         server.client.make_bucket("shared")
+        put_large(server.client)
         writers = [
             *(Writer(server, f"whole {n}", 3000 + n * MIB, in_parts=False) for n in range(2)),
             Writer(server, "parts", 11 * MIB + 1, in_parts=True),
@@ -199,8 +205,9 @@ def check_acknowledged(folder: Path, name: str, *, restarts: int) -> None:
         writers.append(patient)
         for writer in writers:
             writer.start()
+        wrong: list[str] = []
         try:
-            for _ in range(restarts):
+            for number in range(restarts):
                 before = [writer.acknowledged for writer in writers]
                 until(
                     lambda before=before: all(  # type: ignore[misc]
@@ -209,14 +216,21 @@ def check_acknowledged(folder: Path, name: str, *, restarts: int) -> None:
                     ),
                     seconds=120,
                 )
-                restart(upstream, lambda: sum(len(each.failed) for each in writers))
+                midst = Midst(server.client, number)
+                restart(
+                    upstream,
+                    lambda: sum(len(each.failed) for each in writers),
+                    ended=midst.go_on,
+                )
+                wrong += midst.judged()
         finally:
             for writer in writers:
                 writer.end()
         with boto_client(endpoint_of(server)) as s3:
             for writer in writers:
                 writer.look(s3)
-        assert [writer.wrong for writer in writers] == [[]] * len(writers)
+        wrong += [f"{writer.key}: {one}" for writer in writers for one in writer.wrong]
+        assert not wrong, wrong
         codes = {code for writer in writers for code in writer.failed}
         print(
             f"{name}: {[writer.acknowledged for writer in writers]} written, refused with {codes}"
@@ -224,3 +238,37 @@ def check_acknowledged(folder: Path, name: str, *, restarts: int) -> None:
         assert codes <= {"ServiceUnavailable", "SlowDown"}
         assert patient.failed == []
         assert all(writer.acknowledged >= restarts for writer in writers)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("name", "broken", "found"),
+    [
+        ("s3", "taking_silence_for_yes", "acknowledged and is not there"),
+        ("s3", "taking_a_cut_answer_for_whole", "a reading has other bytes"),
+        ("s3", "dropping_what_failed", "a part was answered 404"),
+    ],
+)
+def test_a_gateway_that_is_wrong_about_it_would_be_found(
+    tmp_path: Path, name: str, broken: str, found: str
+) -> None:
+    with pytest.raises(AssertionError, match=found):
+        check_midst(tmp_path, name, factory=f"tests.upstreams.broken_gateways:build_{broken}")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["nginx", "s3"])
+def test_what_is_half_done_when_it_ends_is_told_truly(tmp_path: Path, name: str) -> None:
+    check_midst(tmp_path, name)
+
+
+def check_midst(folder: Path, name: str, **broken: str) -> None:
+    with UPSTREAMS[name]() as upstream, fronting(folder, upstream.settings, **broken) as server:
+        server.client.make_bucket("shared")
+        put_large(server.client)
+        midst = Midst(server.client, 0)
+        upstream.end()
+        midst.go_on()
+        upstream.begin()
+        wrong = midst.judged()
+        assert not wrong, wrong
