@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.backends.webdav.nextcloud import sparse
 from tests.backends.webdav.nextcloud.quirks import Quirks
 from tests.backends.webdav.nextcloud.refusing import Refused
 
@@ -114,8 +115,9 @@ class Tree:
                 raise Refused(500, "Could not write file contents") from None
             with file:
                 async for piece in body:
-                    file.write(piece)
+                    sparse.append(file, piece)
                     count += len(piece)
+                sparse.end(file)
             if length is not None and count != length:
                 raise Refused(400, f"Expected filesize of {length} bytes but read {count} bytes.")
             if not locked:

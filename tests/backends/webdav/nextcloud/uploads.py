@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.backends.webdav.nextcloud import sparse
 from tests.backends.webdav.nextcloud.quirks import Quirks
 from tests.backends.webdav.nextcloud.refusing import Refused
 from tests.backends.webdav.nextcloud.tree import Tree
@@ -86,7 +87,8 @@ class Uploads:
         try:
             with part.open("wb") as file:
                 async for piece in body:
-                    file.write(piece)
+                    sparse.append(file, piece)
+                sparse.end(file)
             if length is not None and part.stat().st_size != length:
                 raise Refused(400, f"Expected filesize of {length} bytes")
             new = self.on_objects or not there.exists()
