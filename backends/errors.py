@@ -9,6 +9,7 @@ StorageError
 ├── Full              no space or quota left
 ├── Damaged           what is stored is not what was written there (size or fingerprint differs)
 ├── Throttled         the storage asks for a pause (``after_s``)
+│   └── Displaced     others needed the place of a body whose client was slow; nothing is wrong with the storage
 └── Unavailable       the storage cannot be reached or failed; the outcome of a write is unknown
 """
 
@@ -57,6 +58,10 @@ class Throttled(StorageError):
     def __init__(self, message: str, *, after_s: float = 1.0) -> None:
         super().__init__(message)
         self.after_s = after_s
+
+
+class Displaced(Throttled):
+    """A body was given up to make room: its client was slow, and nothing is wrong with the storage."""
 
 
 class Unavailable(StorageError):

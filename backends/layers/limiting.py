@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 from typing import TypeVar
 
-from backends.errors import Throttled, Unavailable
+from backends.errors import Displaced, Unavailable
 from backends.interface import PIECE, Content, Fingerprint, Storage, Stored
 from backends.layers.around import Around, PassedContent
 from backends.layers.places import Place, Places
@@ -22,7 +22,7 @@ class Limiting(Around):
     counts while something is asked of the storage, not while whoever takes or gives it takes his time; so none
     waits for another one that waits. As long as it lasts it is one of ``bodies`` of its kind, unless it is
     one piece: when there is no room for another one, a slow one is ended. One that is written is then
-    Throttled; one that is read is Unavailable, and can go on where it was.
+    Displaced; one that is read is Unavailable, and can go on where it was.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Limiting(Around):
         except TimeoutError:
             if not clock.expired():
                 raise
-            raise Throttled("the client was slow, and others needed its place") from None
+            raise Displaced("the client was slow, and others needed its place") from None
 
 
 class _LimitedContent(PassedContent):

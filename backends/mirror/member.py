@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from backends.errors import StorageError, Throttled, Unavailable
+from backends.errors import Displaced, StorageError, Throttled, Unavailable
 from backends.interface import Can, Storage
 from backends.layers.around import OWN_ROOT
 from backends.mirror.breaker import Breaker
@@ -57,6 +57,8 @@ class Member:
             await self._open_again()
         try:
             done = await act()
+        except Displaced:
+            raise
         except (Unavailable, Throttled) as error:
             self.failed(error)
             raise

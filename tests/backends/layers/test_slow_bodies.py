@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from backends.errors import Throttled, Unavailable
+from backends.errors import Displaced, Unavailable
 from backends.interface import PIECE, Storage
 from backends.layers import places
 from backends.layers.limiting import Limiting
@@ -87,7 +87,7 @@ async def test_the_slowest_makes_room(begin: Callable[[Storage, str, Slow], Writ
         for one in slow:
             await one.waited_for.wait()
         await storage.write("b/quick", body(bytes(LARGE)), size=LARGE)
-        with pytest.raises(Throttled, match="others needed its place"):
+        with pytest.raises(Displaced, match="others needed its place"):
             await writing[1]
         slow[0].go_on.set()
         slow[2].go_on.set()

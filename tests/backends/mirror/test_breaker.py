@@ -1,6 +1,11 @@
 """A storage that fails again and again rests, and is tried by one."""
 
+import pytest
+
+from backends.errors import Displaced, Throttled
+from backends.memory import MemoryStorage
 from backends.mirror.breaker import Breaker
+from backends.mirror.member import Member
 
 
 class Clock:
@@ -86,3 +91,25 @@ def test_what_was_asked_before_the_rest_does_not_make_it_longer() -> None:
         breaker.failed()
     clock.now = 5
     assert breaker.admits()
+
+
+async def test_a_client_that_was_slow_says_nothing_of_a_member() -> None:
+    storage = MemoryStorage()
+    member = Member("one", storage, Breaker(failures=3, clock=Clock()))
+    await member.open()
+
+    async def displaced() -> None:
+        raise Displaced("others needed its place")
+
+    async def throttled() -> None:
+        raise Throttled("slow down")
+
+    for _ in range(9):
+        with pytest.raises(Displaced):
+            await member.ask(displaced)
+    assert member.admits()
+    for _ in range(3):
+        with pytest.raises(Throttled):
+            await member.ask(throttled)
+    assert not member.admits()
+    await member.aclose()
