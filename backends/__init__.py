@@ -5,5 +5,5 @@ Every storage has five verbs (stat, read, write, delete, list) over *paths*; the
 ``Can`` and tested by one behaviour suite. What S3 promises (conditions, versions, ETags, listings
 with delimiters, tags) lives in ``gateway.service`` and ``gateway.catalog``, never here.
 
-``interface.py`` is the promise, ``errors.py`` all that may be raised, ``registry.py`` the only list.
+``interface`` is the promise, ``errors.py`` all that may be raised, ``registry.py`` the only list.
 """

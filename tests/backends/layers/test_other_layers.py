@@ -9,6 +9,7 @@ import pytest
 
 from backends.errors import Denied, NameRefused, Unavailable
 from backends.interface import Can, Content, Fingerprint, Storage, Stored
+from backends.interface.remote import Remote
 from backends.layers import timing
 from backends.layers.around import OWN_ROOT, Around
 from backends.layers.limiting import Limiting
@@ -19,13 +20,6 @@ from backends.memory import MemoryStorage
 from tests.backends.layers.flaky import ACTS, VERBS, Act, flaky
 from tests.backends.making import body, bytes_at, paths
 
-STAGING = {
-    *("stage", "staged", "replicate", "sync", "staged_names", "staged_description", "describe"),
-    *("folders", "make_folder", "drop_folder", "prepare", "place", "remove", "force_removed"),
-    *("drop_staged", "glance", "glance_staged", "examine", "certain", "changes"),
-}
-"""What only a storage has whose root is ours alone."""
-
 
 def verbs(of: type) -> set[str]:
     return {
@@ -34,8 +28,10 @@ def verbs(of: type) -> set[str]:
 
 
 def test_every_verb_is_passed_on() -> None:
+    """But those of who has a root of his own: ``Staging`` and ``Watching``."""
     own = {"ask", "declare_anew"}
-    assert verbs(Storage) - STAGING - {"itself", "check_readable"} == verbs(Around) - own
+    passed = verbs(Storage) | verbs(Remote)
+    assert passed - {"itself", "check_readable"} == verbs(Around) - own
     assert verbs(Around) - own - {"open", "aclose", "check", "about", "tidy"} <= verbs(Prefixed)
 
 
