@@ -1,7 +1,7 @@
 """What every layer begins with: a storage that does what another one behind a network does."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from backends.interface import (
     Begun,
@@ -14,6 +14,8 @@ from backends.interface import (
 
 _T = TypeVar("_T")
 _P = TypeVar("_P", bound=bytes | int)
+Doing = Coroutine[Any, Any, _T]
+"""A verb that is to be awaited. Layers hand it on: who awaits it at each level pays for each."""
 
 OWN_ROOT = Can.STAGE | Can.PARTS_IN_PLACE | Can.KERNEL_COPY | Can.WATCH | Can.REPLICATE
 """What a storage does whose root is ours alone. Layers neither declare it nor pass it on."""
@@ -45,8 +47,8 @@ class Around(Storage):
     async def aclose(self) -> None:
         await self.inner.aclose()
 
-    async def tidy(self) -> None:
-        await self.ask("tidy", self.inner.tidy)
+    def tidy(self) -> Doing[None]:
+        return self.ask("tidy", self.inner.tidy)
 
     def about(self) -> str:
         return self.inner.about()
@@ -60,23 +62,23 @@ class Around(Storage):
     def natural(self, bucket: str, key: str) -> str | None:
         return self.inner.natural(bucket, key)
 
-    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
+    def ask(self, verb: str, act: Callable[[], Doing[_T]]) -> Doing[_T]:
         """The outcome of ``act``, which asks ``inner`` for ``verb``. Each verb that is awaited passes
         here, but for methods that a layer has of its own; nothing is begun before ``act`` is called."""
-        return await act()
+        return act()
 
-    async def stat(self, path: str) -> Stored:
-        return await self.ask("stat", lambda: self.inner.stat(path))
+    def stat(self, path: str) -> Doing[Stored]:
+        return self.ask("stat", lambda: self.inner.stat(path))
 
-    async def read(
+    def read(
         self,
         path: str,
         *,
         first: int = 0,
         last: int | None = None,
         only_if: Fingerprint | None = None,
-    ) -> Content:
-        return await self.ask(
+    ) -> Doing[Content]:
+        return self.ask(
             "read", lambda: self.inner.read(path, first=first, last=last, only_if=only_if)
         )
 
@@ -85,7 +87,7 @@ class Around(Storage):
     ) -> bytes | None:
         return self.inner.read_at_once(path, first=first, last=last, only_if=only_if)
 
-    async def write(
+    def write(
         self,
         path: str,
         body: AsyncIterator[bytes],
@@ -94,23 +96,23 @@ class Around(Storage):
         description: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         create: bool = False,
-    ) -> Stored:
-        return await self.ask(
+    ) -> Doing[Stored]:
+        return self.ask(
             "write",
             lambda: self.inner.write(
                 path, body, size=size, description=description, headers=headers, create=create
             ),
         )
 
-    async def delete(self, path: str) -> None:
-        await self.ask("delete", lambda: self.inner.delete(path))
+    def delete(self, path: str) -> Doing[None]:
+        return self.ask("delete", lambda: self.inner.delete(path))
 
     def list(
         self, prefix: str = "", *, after: str = "", pass_over_closed: bool = False
     ) -> AsyncGenerator[Stored, None]:
         return self.inner.list(prefix, after=after, pass_over_closed=pass_over_closed)
 
-    async def copy(
+    def copy(
         self,
         source: str,
         path: str,
@@ -119,8 +121,8 @@ class Around(Storage):
         description: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         create: bool = False,
-    ) -> Stored:
-        return await self.ask(
+    ) -> Doing[Stored]:
+        return self.ask(
             "copy",
             lambda: self.inner.copy(
                 source,
@@ -132,30 +134,30 @@ class Around(Storage):
             ),
         )
 
-    async def move(self, source: str, path: str, *, only_if: Fingerprint) -> Stored:
-        return await self.ask("move", lambda: self.inner.move(source, path, only_if=only_if))
+    def move(self, source: str, path: str, *, only_if: Fingerprint) -> Doing[Stored]:
+        return self.ask("move", lambda: self.inner.move(source, path, only_if=only_if))
 
-    async def begin_parts(
+    def begin_parts(
         self,
         path: str,
         *,
         description: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> str:
-        return await self.ask(
+    ) -> Doing[str]:
+        return self.ask(
             "begin_parts",
             lambda: self.inner.begin_parts(path, description=description, headers=headers),
         )
 
-    async def write_part(
+    def write_part(
         self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
-    ) -> str:
-        return await self.ask(
+    ) -> Doing[str]:
+        return self.ask(
             "write_part",
             lambda: self.inner.write_part(path, upload, number, body, size=size),
         )
 
-    async def copy_part(
+    def copy_part(
         self,
         path: str,
         upload: str,
@@ -165,24 +167,24 @@ class Around(Storage):
         first: int,
         last: int,
         only_if: Fingerprint,
-    ) -> str:
-        return await self.ask(
+    ) -> Doing[str]:
+        return self.ask(
             "copy_part",
             lambda: self.inner.copy_part(
                 path, upload, number, source, first=first, last=last, only_if=only_if
             ),
         )
 
-    async def complete_parts(
+    def complete_parts(
         self, path: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool = False
-    ) -> Stored:
-        return await self.ask(
+    ) -> Doing[Stored]:
+        return self.ask(
             "complete_parts",
             lambda: self.inner.complete_parts(path, upload, parts, create=create),
         )
 
-    async def abort_parts(self, path: str, upload: str) -> None:
-        await self.ask("abort_parts", lambda: self.inner.abort_parts(path, upload))
+    def abort_parts(self, path: str, upload: str) -> Doing[None]:
+        return self.ask("abort_parts", lambda: self.inner.abort_parts(path, upload))
 
     def open_parts(self) -> AsyncGenerator[Begun, None]:
         return self.inner.open_parts()

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from backends.errors import Displaced, Unavailable
 from backends.interface import PIECE, Content, Fingerprint, Storage, Stored
-from backends.layers.around import Around, PassedContent
+from backends.layers.around import Around, Doing, PassedContent
 from backends.layers.places import Place, Places
 
 _T = TypeVar("_T")
@@ -34,7 +34,7 @@ class Limiting(Around):
         self._given = Places(bodies)
         self._taken = Places(bodies)
 
-    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
+    async def ask(self, verb: str, act: Callable[[], Doing[_T]]) -> _T:
         async with self._readings if verb in _READINGS else self._writings:
             return await act()
 
@@ -51,15 +51,17 @@ class Limiting(Around):
             places = _Held(self._given)
             await places.take()
         try:
-            content = await super().read(path, first=first, last=last, only_if=only_if)
+            async with self._readings:
+                content = await self.inner.read(path, first=first, last=last, only_if=only_if)
         except BaseException:
             if places is not None:
                 places.leave()
             raise
-        if places is not None and content.length <= PIECE:
+        is_at_hand = content.at_hand() is not None
+        if places is not None and (is_at_hand or content.length <= PIECE):
             places.leave()
             places = None
-        if content.at_hand() is not None:
+        if is_at_hand:
             return content
         if places is None:
             return _LimitedContent(content, self._readings)
@@ -75,7 +77,7 @@ class Limiting(Around):
         headers: Mapping[str, str] | None = None,
         create: bool = False,
     ) -> Stored:
-        def sent(body: AsyncIterator[bytes]) -> Awaitable[Stored]:
+        def sent(body: AsyncIterator[bytes]) -> Doing[Stored]:
             return self.inner.write(
                 path, body, size=size, description=description, headers=headers, create=create
             )
@@ -85,7 +87,7 @@ class Limiting(Around):
     async def write_part(
         self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
     ) -> str:
-        def sent(body: AsyncIterator[bytes]) -> Awaitable[str]:
+        def sent(body: AsyncIterator[bytes]) -> Doing[str]:
             return self.inner.write_part(path, upload, number, body, size=size)
 
         return await self._sent("write_part", body, size, sent)
@@ -103,7 +105,7 @@ class Limiting(Around):
         verb: str,
         body: AsyncIterator[bytes],
         size: int | None,
-        send: Callable[[AsyncIterator[bytes]], Awaitable[_T]],
+        send: Callable[[AsyncIterator[bytes]], Doing[_T]],
     ) -> _T:
         if size is not None and size <= PIECE:
             return await self.ask(verb, lambda: send(body))

@@ -17,7 +17,7 @@ from typing import TypeVar
 from backends.bodies import spliced_if_can
 from backends.errors import Damaged, NotFound, StorageError, Throttled, Unavailable
 from backends.interface import PIECE, Content, Fingerprint, Storage, Stored
-from backends.layers.around import Around, AroundContent
+from backends.layers.around import Around, AroundContent, Doing
 
 _T = TypeVar("_T")
 _P = TypeVar("_P", bound=bytes | int)
@@ -62,8 +62,8 @@ class Retrying(Around):
         self._chance = chance
         self._budget = self._patience.budget
 
-    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
-        return await self.again(act) if verb in _SAFE else await act()
+    def ask(self, verb: str, act: Callable[[], Doing[_T]]) -> Doing[_T]:
+        return self.again(act) if verb in _SAFE else act()
 
     async def read(
         self,
@@ -73,7 +73,9 @@ class Retrying(Around):
         last: int | None = None,
         only_if: Fingerprint | None = None,
     ) -> Content:
-        content = await super().read(path, first=first, last=last, only_if=only_if)
+        content = await self.again(
+            lambda: self.inner.read(path, first=first, last=last, only_if=only_if)
+        )
         if content.at_hand() is not None:
             return content
         return _Resuming(content, self, path)

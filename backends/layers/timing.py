@@ -1,14 +1,12 @@
 """No verb waits for a storage for ever."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
-from types import TracebackType
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from typing import TypeVar
 
-from backends.errors import Unavailable
 from backends.interface import Content, Fingerprint, Storage, Stored
-from backends.layers.around import Around, PassedContent
+from backends.layers.around import Around, Doing, PassedContent
+from backends.layers.deadlines import Deadline, Deadlines
 
 _T = TypeVar("_T")
 _P = TypeVar("_P", bound=bytes | int)
@@ -31,9 +29,10 @@ class Timing(Around):
         super().__init__(inner)
         self._seconds = seconds
         self._long_seconds = long_seconds
+        self._deadlines = Deadlines()
 
-    async def ask(self, verb: str, act: Callable[[], Awaitable[_T]]) -> _T:
-        async with _clock(self._long_seconds if verb in _LONG else self._seconds):
+    async def ask(self, verb: str, act: Callable[[], Doing[_T]]) -> _T:
+        with self._deadlines.within(self._long_seconds if verb in _LONG else self._seconds):
             return await act()
 
     async def read(
@@ -44,10 +43,11 @@ class Timing(Around):
         last: int | None = None,
         only_if: Fingerprint | None = None,
     ) -> Content:
-        content = await super().read(path, first=first, last=last, only_if=only_if)
+        with self._deadlines.within(self._seconds):
+            content = await self.inner.read(path, first=first, last=last, only_if=only_if)
         if content.at_hand() is not None:
             return content
-        return _TimedContent(content, self._seconds)
+        return _TimedContent(content, self._deadlines, self._seconds)
 
     async def write(
         self,
@@ -60,10 +60,10 @@ class Timing(Around):
         create: bool = False,
     ) -> Stored:
         last_s = min(self._seconds + (size or 0) / COPIED_A_SECOND, self._long_seconds)
-        async with _clock(self._seconds) as clock:
+        with self._deadlines.within(self._seconds) as deadline:
             return await self.inner.write(
                 path,
-                _stopping(body, clock, self._seconds, last_s),
+                _stopping(body, deadline, self._seconds, last_s),
                 size=size,
                 description=description,
                 headers=headers,
@@ -75,70 +75,49 @@ class Timing(Around):
     ) -> AsyncGenerator[Stored, None]:
         listed = self.inner.list(prefix, after=after, pass_over_closed=pass_over_closed)
         async with aclosing(listed):
-            while (stored := await _in_time(anext(listed, None), self._seconds)) is not None:
+            while True:
+                with self._deadlines.within(self._seconds):
+                    stored = await anext(listed, None)
+                if stored is None:
+                    return
                 yield stored
 
     async def write_part(
         self, path: str, upload: str, number: int, body: AsyncIterator[bytes], *, size: int
     ) -> str:
-        async with _clock(self._seconds) as clock:
+        with self._deadlines.within(self._seconds) as deadline:
             return await self.inner.write_part(
                 path,
                 upload,
                 number,
-                _stopping(body, clock, self._seconds, self._seconds),
+                _stopping(body, deadline, self._seconds, self._seconds),
                 size=size,
             )
 
 
 class _TimedContent(PassedContent):
-    def __init__(self, inner: Content, seconds: float) -> None:
+    def __init__(self, inner: Content, deadlines: Deadlines, seconds: float) -> None:
         super().__init__(inner)
+        self._deadlines = deadlines
         self._seconds = seconds
 
     async def _passed(self, pieces: AsyncIterator[_P]) -> AsyncIterator[_P]:
-        while (piece := await _in_time(anext(pieces, None), self._seconds)) is not None:
+        while True:
+            with self._deadlines.within(self._seconds):
+                piece = await anext(pieces, None)
+            if piece is None:
+                return
             yield piece
 
 
-async def _in_time(act: Awaitable[_T], seconds: float) -> _T:
-    async with _clock(seconds):
-        return await act
-
-
-class _clock:  # noqa: N801 - it is called as asyncio.timeout is
-    """``asyncio.timeout`` whose end is Unavailable."""
-
-    __slots__ = ("_clock", "_seconds")
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._clock = asyncio.timeout(seconds)
-
-    async def __aenter__(self) -> asyncio.Timeout:
-        return await self._clock.__aenter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(TimeoutError):
-            await self._clock.__aexit__(kind, error, trace)
-        if self._clock.expired() and error is not None:
-            raise Unavailable(f"the storage got no further in {self._seconds:g} s") from None
-
-
 async def _stopping(
-    body: AsyncIterator[bytes], clock: asyncio.Timeout, seconds: float, last_s: float
+    body: AsyncIterator[bytes], deadline: Deadline, seconds: float, last_s: float
 ) -> AsyncIterator[bytes]:
     """``body``; while it is waited for, the time stands still. ``last_s``: for what follows its end."""
-    loop = asyncio.get_running_loop()
     while True:
-        clock.reschedule(None)
+        deadline.stand_still()
         piece = await anext(body, None)
-        clock.reschedule(loop.time() + (last_s if piece is None else seconds))
+        deadline.put_off(last_s if piece is None else seconds)
         if piece is None:
             return
         yield piece

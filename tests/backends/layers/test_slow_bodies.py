@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from backends.errors import Displaced, Unavailable
-from backends.interface import PIECE, Storage
+from backends.http.content import ContentAtHand
+from backends.interface import PIECE, Content, Fingerprint, Storage, Stored
 from backends.layers import places
+from backends.layers.around import Around
 from backends.layers.limiting import Limiting
 from backends.layers.places import PATIENT_S, SLOW, Place, Places
 from backends.layers.retrying import Retrying
@@ -226,3 +228,18 @@ async def test_nobody_makes_room_who_need_not(monkeypatch: pytest.MonkeyPatch) -
         free.leave(held[1])
         await waiting
     assert ended == [1]
+
+
+async def test_what_has_come_whole_with_its_answer_holds_no_place() -> None:
+    class AtHand(Around):
+        async def read(self, *_given: object, **_named: object) -> Content:
+            stored = Stored(
+                path="b/k", fingerprint=Fingerprint(size=LARGE, stamp="x"), modified_ns=0
+            )
+            return ContentAtHand(stored, 0, bytes(LARGE))
+
+    inner, *_ = await flaky()
+    storage = Limiting(AtHand(inner), bodies=1)
+    async with asyncio.timeout(SOON_S):
+        for _ in range(3):
+            assert await drained(await storage.read("b/k")) == bytes(LARGE)
