@@ -63,10 +63,11 @@ def sign(
     added = {"x-amz-date": timestamp, "x-amz-content-sha256": payload_hash}
     if credentials.session_token is not None:
         added["x-amz-security-token"] = credentials.session_token
-    request = replace(request, headers={**request.headers, **added})
-    names = _names_to_sign(request.headers)
+    headers = {**request.headers, **added}
+    names = _names_to_sign(headers)
     scope = f"{timestamp[:8]}/{region}/s3/aws4_request"
-    canonical = canonical_request(request, names, payload_hash)
+    whole = Signable(method=request.method, path=request.path, query=request.query, headers=headers)
+    canonical = canonical_request(whole, names, payload_hash)
     signed = _signature(credentials, region, timestamp, scope, canonical)
     added["authorization"] = (
         f"{ALGORITHM} Credential={credentials.access_key}/{scope}, "
@@ -104,12 +105,10 @@ def presign(
     return f"{query}&X-Amz-Signature={signed}"
 
 
-def _names_to_sign(headers: Mapping[str, str]) -> tuple[str, ...]:
+def _names_to_sign(headers: Mapping[str, str]) -> list[str]:
     if "host" not in headers:
         raise ValueError("a request without a host header cannot be signed")
-    return tuple(
-        sorted(name for name in headers if name in _ALSO_SIGNED or name.startswith("x-amz-"))
-    )
+    return sorted([name for name in headers if name.startswith("x-amz-") or name in _ALSO_SIGNED])
 
 
 def _signature(

@@ -33,6 +33,7 @@ AGREES_S: Final = 1.0
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
 _TOGETHER: Final = 64 * 1024
 """Bytes of a body that is sent in one piece with its head."""
+_IDENTITY: Final = "Accept-Encoding: identity\r\n"
 _TARGET: Final = re.compile(r"[!-~]+")
 _P = TypeVar("_P", bound=bytes | int)
 
@@ -63,6 +64,7 @@ class Client:
         connections: int = 600,
     ) -> None:
         self.origin = origin
+        self._authority = origin.authority
         self._where = str(origin)
         self._allow_private = allow_private
         self.timeouts = timeouts or Timeouts()
@@ -154,7 +156,7 @@ class Client:
     async def _exchanged(
         self, pool: Pool, exchange: "_Exchange", *, repeats: bool
     ) -> tuple[Connection, Head]:
-        connection = await pool.get()
+        connection = pool.kept() or await pool.get()
         try:
             return connection, await exchange.on(connection)
         except ConnectionError:
@@ -168,21 +170,16 @@ class Client:
         self, method: str, target: str, headers: Mapping[str, str], length: int | None
     ) -> bytes:
         """The head of a request, but for the empty line. ValueError for what cannot be sent."""
-        origin = self.origin
-        path = f"{origin.path}{target}"
-        lines = [
-            f"{method} {path} HTTP/1.1\r\nHost: {origin.authority}",
-            *map(": ".join, headers.items()),
-            "Accept-Encoding: identity",
-        ]
-        if length is not None:
-            lines.append(f"Content-Length: {length}")
-        text = "\r\n".join(lines)
-        if _TARGET.fullmatch(path) is None or text.count("\0"):
+        path = f"{self.origin.path}{target}"
+        told = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        if _TARGET.fullmatch(path) is None or "\0" in told:
             raise ValueError("a target or a header holds what cannot be sent")
-        if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+        if told.count("\n") != len(headers) or told.count("\r") != len(headers):
             raise ValueError("a header holds a line break")
-        return f"{text}\r\n".encode("utf-8", "surrogateescape")
+        text = f"{method} {path} HTTP/1.1\r\nHost: {self._authority}\r\n{told}{_IDENTITY}"
+        if length is not None:
+            text += f"Content-Length: {length}\r\n"
+        return text.encode("utf-8", "surrogateescape")
 
     def _opened(self) -> Pool:
         if self._pool is None:
@@ -339,7 +336,7 @@ class Answer:
     @property
     def length(self) -> int | None:
         """What Content-Length says; None if nothing or nonsense."""
-        said = self._headers.get("Content-Length", "")
+        said = self._headers.get("content-length", "")
         return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else None
 
     def pieces(self, length: int) -> AsyncIterator[bytes]:

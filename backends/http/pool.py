@@ -36,7 +36,7 @@ class Pool:
         Unconnected, or TimeoutError if there was none in time.
         """
         if not fresh:
-            kept = self._kept()
+            kept = self.kept()
             if kept is not None:
                 return kept
         async with asyncio.timeout(self._within_s):
@@ -67,7 +67,8 @@ class Pool:
         self._idle.clear()
         await asyncio.sleep(0)  # they are lost in the loop's next turn
 
-    def _kept(self) -> Connection | None:
+    def kept(self) -> Connection | None:
+        """One that was kept, if there is one that can be used; as ``get``."""
         oldest = self._loop.time() - IDLE_S
         while self._idle:
             connection = self._idle.pop()
@@ -81,7 +82,7 @@ class Pool:
             if self._idle:
                 self._idle.pop(0).abort()
             await self._wait()
-            kept = None if fresh else self._kept()
+            kept = None if fresh else self.kept()
             if kept is not None:
                 return kept
         return await self._made()

@@ -9,7 +9,7 @@ from backends.errors import StorageError, Unavailable
 from backends.http.client import ASKED_FROM, Answer, Client
 from backends.http.dates import date_of
 from backends.s3.documents import REGION, Said, read_error
-from backends.s3.refusals import SKEWED, refusal
+from backends.s3.refusals import SKEWED, Meaning, refusal
 from backends.s3.settings import S3Settings
 from sigv4.canonical import Signable, quoted_path
 from sigv4.payload import UNSIGNED_PAYLOAD
@@ -23,6 +23,7 @@ SEEN_S = 60.0
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
 Query = Sequence[tuple[str, str]]
+_AS_TO_ANYBODY: Meaning = {}
 
 
 class Bucket:
@@ -33,6 +34,7 @@ class Bucket:
     ) -> None:
         self._settings = settings
         self._client = client
+        self._authority = client.origin.authority
         self._now = now
         self._region = settings.first_region
         self._ahead = timedelta()
@@ -50,7 +52,7 @@ class Bucket:
         headers: Mapping[str, str] | None = None,
         body: bytes | AsyncIterator[bytes] | None = None,
         size: int | None = None,
-        meaning: Mapping[int, StorageError] | None = None,
+        meaning: Meaning = _AS_TO_ANYBODY,
         extra_s: float = 0.0,
     ) -> Answer:
         """The answer to a request for ``key``, or for the bucket; its status is below 300.
@@ -80,7 +82,7 @@ class Bucket:
             said = read_error(await answer.excerpt())
             where = self.where(key)
             if learnt or not self._learn(answer, said):
-                raise await self._error(where, answer, said, meaning or {})
+                raise await self._error(where, answer, said, meaning)
             if body is not None and not isinstance(body, bytes):
                 raise Unavailable(
                     f"{where}: {said.code or answer.status}; the next request knows better"
@@ -137,7 +139,7 @@ class Bucket:
             method=method,
             path=f"{origin.path}{path}",
             query=query_string(query),
-            headers={**headers, "host": origin.authority},
+            headers={**headers, "host": self._authority},
         )
         return {
             **headers,
@@ -170,7 +172,7 @@ class Bucket:
         return True
 
     async def _error(
-        self, where: str, answer: Answer, said: Said, meaning: Mapping[int, StorageError]
+        self, where: str, answer: Answer, said: Said, meaning: Meaning
     ) -> StorageError:
         if said.code == "NoSuchKey":
             self._seen_at = asyncio.get_running_loop().time()
@@ -179,7 +181,8 @@ class Bucket:
         found = refusal(where, answer.status, answer.headers, said)
         if answer.status == 404 and said.code == "NoSuchBucket":
             return found
-        return meaning.get(answer.status, found)
+        meant = meaning.get(answer.status)
+        return found if meant is None else meant(where)
 
     async def _check_bucket(self) -> None:
         """A HEAD that says 404 does not say of what. Unavailable if it is the bucket."""

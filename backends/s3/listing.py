@@ -53,7 +53,7 @@ async def entries(
 
 def _askable(profile: Profile, text: str) -> str:
     """``text``, or so much of it as the service takes for the beginning of a key."""
-    if profile.can_hold(text):
+    if profile.can_hold(text.split("/")):
         return text
     head, slash, _ = text.rpartition("/")
     return _askable(profile, f"{head}{slash}" if text != f"{head}{slash}" else head)

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _MIB = 1024**2
@@ -44,10 +45,10 @@ class Profile:
     metadata: int = 2048
     """Bytes of all names and values of user metadata."""
 
-    def can_hold(self, path: str) -> bool:
-        """Whether no segment of ``path`` is one that it refuses."""
+    def can_hold(self, segments: Sequence[str]) -> bool:
+        """Whether none of the segments of a path is one that it refuses."""
         refuses = self.refuses
-        return refuses is None or not any(refuses.fullmatch(part) for part in path.split("/"))
+        return refuses is None or not any(map(refuses.fullmatch, segments))
 
 
 # Where a listing is not encoded, what XML cannot hold comes as U+FFFD or not at all.

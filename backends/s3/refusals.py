@@ -1,6 +1,6 @@
 """What an S3 service answers when it does not do as asked, as storage errors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.errors import (
@@ -16,6 +16,9 @@ from backends.errors import (
 )
 from backends.http.failures import redirected, throttled
 from backends.s3.documents import REGION, Said
+
+Meaning = Mapping[int, Callable[[str], StorageError]]
+"""By status the error that it means to who asks, made of what the request was about."""
 
 SKEWED = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 
@@ -139,6 +142,9 @@ def replaced(where: str) -> Damaged:
 def taken(where: str) -> Exists:
     """For what was not to replace anything."""
     return Exists(f"{where}: something is there already")
+
+
+OF_A_CREATION: Meaning = {412: taken, 409: taken}
 
 
 def _elsewhere(where: str, status: int, headers: Mapping[str, str]) -> StorageError:

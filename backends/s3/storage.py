@@ -29,7 +29,7 @@ from backends.s3 import listing, uploads
 from backends.s3.bucket import Bucket
 from backends.s3.describing import described, description_of, longest, sent, served
 from backends.s3.documents import plain_etag
-from backends.s3.refusals import replaced, taken
+from backends.s3.refusals import OF_A_CREATION, Meaning, replaced
 from backends.s3.settings import S3Settings
 from sigv4.canonical import quoted_path
 
@@ -116,13 +116,9 @@ class S3Storage(Storage):
         headers = range_header(first, last)
         if only_if is not None:
             headers["if-match"] = f'"{only_if.stamp}"'
-        beyond = _BeyondTheEnd()
         try:
             answer = await self._bucket.send(
-                "GET",
-                self._key(path),
-                headers=headers,
-                meaning={412: replaced(self._where(path)), 416: beyond},
+                "GET", self._key(path), headers=headers, meaning=_OF_A_READING
             )
         except _BeyondTheEnd:
             stored = await self._stat_if(path, only_if)
@@ -303,11 +299,12 @@ class S3Storage(Storage):
 
     def natural(self, bucket: str, key: str) -> str | None:
         path = naming.natural(bucket, key, self.limits)
-        return path if path is not None and self.settings.profile.can_hold(path) else None
+        return (
+            path if path is not None and self.settings.profile.can_hold(path.split("/")) else None
+        )
 
     def _key(self, path: str) -> str:
-        naming.segments(path, self.limits)
-        if not self.settings.profile.can_hold(path):
+        if not self.settings.profile.can_hold(naming.segments(path, self.limits)):
             raise NameRefused(f"the service cannot hold this name: {path[:200]!r}")
         return f"{self.settings.prefix}{path}"
 
@@ -393,11 +390,11 @@ class S3Storage(Storage):
         *,
         create: bool,
     ) -> Stored:
-        meaning: dict[int, StorageError] = {}
+        meaning: Meaning = {}
         if create:
             self._check_create()
-            headers = {**headers, "if-none-match": "*"}
-            meaning = {412: taken(self._where(path)), 409: taken(self._where(path))}
+            headers["if-none-match"] = "*"
+            meaning = OF_A_CREATION
         answer = await self._bucket.send(
             "PUT", self._key(path), headers=headers, body=body, size=size, meaning=meaning
         )
@@ -427,3 +424,6 @@ def _time_ns(answer: Answer, name: str) -> int:
 
 class _BeyondTheEnd(StorageError):
     """A range begins after the last byte."""
+
+
+_OF_A_READING: Meaning = {412: replaced, 416: _BeyondTheEnd}

@@ -16,7 +16,7 @@ from backends.s3.documents import (
     read_result,
     upload_id_in,
 )
-from backends.s3.refusals import refusal, replaced, taken
+from backends.s3.refusals import OF_A_CREATION, Meaning, refusal, replaced
 
 COPIED_A_SECOND = 16 * 1024 * 1024
 """Bytes that a service copies in a second at least."""
@@ -118,9 +118,7 @@ async def complete(
     bucket: Bucket, key: str, upload: str, parts: Sequence[tuple[int, str]], *, create: bool
 ) -> str:
     """The ETag of the whole. Exists if it was to ``create`` and something is there."""
-    meaning: dict[int, StorageError] = {}
-    if create:
-        meaning = {412: taken(bucket.where(key)), 409: taken(bucket.where(key))}
+    meaning: Meaning = OF_A_CREATION if create else {}
     answer = await bucket.send(
         "POST",
         key,
@@ -179,7 +177,7 @@ async def _copied(
     size: int,
     result: str,
 ) -> str:
-    meaning = {412: replaced(bucket.where(source))}
+    meaning: Meaning = {412: lambda _where: replaced(bucket.where(source))}
     asked = {
         "x-amz-copy-source": bucket.source(source),
         "x-amz-copy-source-if-match": f'"{only_if.stamp}"',
@@ -198,10 +196,11 @@ async def _copied(
     return etag_in(read)
 
 
-def _late(where: str, said: Said, meaning: Mapping[int, StorageError]) -> StorageError:
+def _late(where: str, said: Said, meaning: Meaning) -> StorageError:
     """An error that came after 200, when the service had begun to work."""
     if said.code in {"PreconditionFailed", "ConditionalRequestConflict"}:
-        return meaning.get(412, Unavailable(f"{where}: {said.code}"))
+        meant = meaning.get(412)
+        return Unavailable(f"{where}: {said.code}") if meant is None else meant(where)
     if said.code.startswith("NoSuch") and said.code != "NoSuchBucket":
         return NotFound(f"{where}: nothing is there")
     return refusal(where, 500, {}, said)
