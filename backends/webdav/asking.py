@@ -14,7 +14,15 @@ from backends.interface import PIECE
 from backends.webdav.authorizing import Authorizer
 from backends.webdav.dialect import Destination
 from backends.webdav.hrefs import decoded, encoded
-from backends.webdav.multistatus import MAX_RESPONSE, OURS, Resource, only, resources, statuses
+from backends.webdav.multistatus import (
+    MAX_RESPONSE,
+    OURS,
+    Resource,
+    only,
+    opaque,
+    resources,
+    statuses,
+)
 from backends.webdav.refusals import refusal
 
 LONG_S: Final = 600.0
@@ -52,6 +60,9 @@ class Dav:
         self._client = client
         self._authorizer = authorizer
         self.prefix = prefix
+        self.heads = False
+        """The answer to HEAD tells as much of a file as that to PROPFIND."""
+        self._root = f"/{encoded(prefix)}/" if prefix else "/"
         self.now_s: int | None = None
         """The server's own time when it last answered."""
 
@@ -190,6 +201,34 @@ class Dav:
                 raise NameRefused(f"{self.where}: does not even look for {path[:200]!r}")
         raise refusal(self.where, f"PROPFIND {path!r}", seen.status, seen.headers)
 
+    async def find(self, path: str, *, kept: Sequence[str] = ()) -> Resource | None:
+        """As ``look``, for what is likely a file: asked by HEAD, where that tells as much."""
+        if self.heads and not kept:
+            told = await self.told_by_head(path)
+            if told is not None:
+                return told
+        return await self.look(path, kept=kept)
+
+    async def is_free(self, path: str) -> bool:
+        """Whether HEAD is answered that nothing is there: no file, but perhaps a folder."""
+        return await self.ask("HEAD", path) in _NOWHERE
+
+    async def told_by_head(self, path: str) -> Resource | None:
+        """The file that an answer to HEAD tells of. None if it does not tell its state."""
+        answer = await self.send("HEAD", path)
+        await answer.excerpt()
+        if answer.status != 200:
+            return None
+        etag = answer.headers.get("ETag", "")
+        told = Resource(
+            href=path,
+            size=answer.length,
+            etag=opaque(etag),
+            is_weak=etag.startswith("W/"),
+            modified_s=seconds_of(answer.headers.get("Last-Modified", "")),
+        )
+        return None if told.is_half_told else told
+
     async def members(
         self, path: str, *, kept: Sequence[str] = ()
     ) -> AsyncGenerator[Resource, None]:
@@ -287,8 +326,9 @@ class Dav:
         return None
 
     def _target(self, path: str, *, folder: bool = False) -> str:
-        whole = "/".join(part for part in (self.prefix, path) if part)
-        return f"/{encoded(whole)}{'/' if folder and whole else ''}"
+        if not path:
+            return self._root if folder else self._root[:-1] or "/"
+        return f"{self._root}{encoded(path)}{'/' if folder else ''}"
 
     def _authorization(self, method: str, target: str) -> dict[str, str]:
         header = self._authorizer.header(method, f"{self._client.origin.path}{target}")

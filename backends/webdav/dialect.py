@@ -100,6 +100,10 @@ class Dialect:
     chunks: Chunks = Chunks.NONE
     chunk_times: bool = False
     """A chunk has the time that it is sent with."""
+    heads: bool = False
+    """The answer to HEAD tells the state of a file as PROPFIND does, and none of a folder."""
+    yields: bool = False
+    """MOVE with ``Overwrite: F`` leaves a folder as it is whose name the file is to have."""
 
     def holds(self, segment: str) -> bool:
         """Whether a name, legal otherwise, is kept and listed as it is."""
@@ -127,7 +131,9 @@ class Dialect:
             "tells states of one second apart": self.properties or self.at_once,
             "answers ranges": self.ranges,
             "holds a reading to an ETag": self.if_match,
+            "tells a file's state by HEAD": self.heads,
             "cannot delete a folder by mistake": self.spares_folders,
+            "cannot create a file in place of a folder": self.yields,
             "lists names that begin with a dot": not self.hides_dots,
             "tells upper from lower case": not self.folds,
         }

@@ -4,12 +4,13 @@ import re
 from urllib.parse import quote, unquote_to_bytes
 
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
+_PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")
 _SLASHES = re.compile("/{2,}")
 
 
 def encoded(path: str) -> str:
     """``path`` as part of a URL: all is escaped that could mean anything to anybody."""
-    return quote(path, safe="/-._~")
+    return path if _PLAIN.fullmatch(path) else quote(path, safe="/-._~")
 
 
 def decoded(href: str) -> str | None:

@@ -75,6 +75,7 @@ async def opened(
     if uploads is not None:
         uploads.keeps_times = dialect.chunk_times
     dav.destination = dialect.destination
+    dav.heads = dialect.heads
     dav.base = f"{dialect.base}{settings.prefix}/" if settings.prefix else dialect.base
     return _put_together(
         dav,

@@ -28,7 +28,7 @@ from backends.webdav.folders import Folders
 from backends.webdav.hrefs import decoded
 from backends.webdav.multistatus import Resource
 from backends.webdav.publishing import Incoming
-from backends.webdav.states import STAMP
+from backends.webdav.states import STAMP, state_of
 
 PROBE = f"{RESERVED}/probe-"
 """What the names of such folders begin with."""
@@ -122,6 +122,8 @@ class _Probe:
             strips=names.strips,
             longest=await self._longest(),
             chunks=chunks,
+            heads=await self._heads(here, "m", validator),
+            yields=await self._yields("w"),
             chunk_times=chunks is Chunks.CHOSEN and self._keeps_times(),
         )
 
@@ -262,6 +264,24 @@ class _Probe:
         await self._put(f"{name}/x", _ONE)
         await self._dav.ask("DELETE", self._at(name), {"Depth": "0"})
         return await self._has(f"{name}/x")
+
+    async def _heads(self, name: str, folder: str, validator: Validator) -> bool:
+        """Whether HEAD tells of a file what PROPFIND does, and of a folder and of nothing no file."""
+        told = await self._dav.told_by_head(self._at(name))
+        there = await self._dav.look(self._at(name))
+        if told is None or there is None or told.modified_s != there.modified_s:
+            return False
+        if state_of(told, validator) != state_of(there, validator):
+            return False
+        of_a_folder = await self._dav.told_by_head(self._at(folder))
+        return of_a_folder is None and await self._dav.is_free(self._at("nothing"))
+
+    async def _yields(self, name: str) -> bool:
+        await self._dav.must("MKCOL", self._at(name), folder=True)
+        await self._put(f"{name}/x", _ONE)
+        await self._put("y", _ONE)
+        await self._dav.transfer("MOVE", self._at("y"), self._at(name), replace=False)
+        return await self._has("y") and await self._has(f"{name}/x")
 
     async def _hides(self, name: str) -> bool:
         await self._put(f"m/{name}", _ONE)

@@ -90,7 +90,7 @@ class Publisher:
 
     async def arrived(self, incoming: Incoming, size: int) -> State:
         """The state of what lies there. Unavailable unless all of it does."""
-        found = await self._dav.look(incoming.path, kept=self._descriptions.marks)
+        found = await self._dav.find(incoming.path, kept=self._descriptions.marks)
         if found is None or found.is_folder or found.size != size:
             kept = 0 if found is None else found.size
             raise Unavailable(
@@ -122,7 +122,9 @@ class Publisher:
         for attempt in range(_TRIES):
             async with self._locks.of(path):
                 # MOVE to a folder would replace all that is in it, or put the file into it.
-                there = await self.replaceable(path)
+                there = None
+                if attempt or not create or not await self._may_create(path):
+                    there = await self.replaceable(path)
                 if there is not None and create:
                     raise Exists(f"something is stored as {path!r}")
                 if sealed is None:
@@ -146,7 +148,8 @@ class Publisher:
         given = Incoming(source, left=True)
         for attempt in range(2):
             async with self._locks.of(path):
-                if await self.replaceable(path) is not None:
+                blind = attempt == 0 and await self._may_create(path)
+                if not blind and await self.replaceable(path) is not None:
                     raise Exists(f"something is stored as {path!r}")
                 await self._descriptions.carry(source, state, path)
                 if await self._moved(given, state, path, replace=False, last=attempt > 0):
@@ -164,6 +167,14 @@ class Publisher:
         if there is not None and there.is_folder:
             raise NameRefused(f"a folder is in the way of {path!r}")
         return there
+
+    async def _may_create(self, path: str) -> bool:
+        """Whether a MOVE that replaces nothing may be tried, without a look for folders."""
+        dialect = self._dialect
+        if not dialect.yields or dialect.properties:
+            return dialect.yields
+        # What lies beside is written before: not that of a file that is in the same state.
+        return dialect.heads and await self._dav.is_free(path)
 
     async def _moved(
         self, incoming: Incoming, state: State, path: str, *, replace: bool, last: bool
@@ -222,7 +233,7 @@ class Publisher:
 
     async def _told(self, incoming: Incoming, state: State, path: str) -> Stored:
         with outcome_unknown():
-            found = await self._dav.look(path, kept=self._descriptions.marks)
+            found = await self._dav.find(path, kept=self._descriptions.marks)
         if found is not None and found.is_folder:
             # A folder that came in the last moment: some servers put the file into it.
             await self._remove(f"{path}/{incoming.path.rpartition('/')[2]}")

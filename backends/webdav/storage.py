@@ -141,7 +141,7 @@ class WebDavStorage(Storage):
 
     async def stat(self, path: str) -> Stored:
         opened = self._asked(path)
-        there = await opened.dav.look(path, kept=opened.descriptions.properties)
+        there = await opened.dav.find(path, kept=opened.descriptions.properties)
         if there is None or there.is_folder:
             raise NotFound(f"nothing is stored as {path!r}")
         stored = stored_as(path, there, opened.dialect.validator)

@@ -83,7 +83,7 @@ class Lying:
                 return web.Response(headers={"DAV": "1"})
             case "PROPFIND":
                 return self._propfind(path, request, await request.read())
-            case "GET":
+            case "GET" | "HEAD":
                 return self._get(path, request)
             case "PUT":
                 return self._put(path, await request.read())

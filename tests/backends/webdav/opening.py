@@ -25,6 +25,8 @@ HONEST = Dialect(
     spares_folders=True,
     hides_dots=False,
     folds=False,
+    heads=True,
+    yields=True,
 )
 """What such a server is found to do as long as it does not lie."""
 

@@ -23,6 +23,7 @@ SEEN = {
         validator=Validator.STRONG,
         if_match=False,
         lost=frozenset(),
+        yields=False,
     ),
     "nginx": replace(
         APACHE,
@@ -173,7 +174,7 @@ MOVED_TO_A_FOLDER = {
 
 @pytest.mark.parametrize("name", sorted(MOVED_TO_A_FOLDER))
 async def test_what_becomes_of_a_folder_whose_name_a_file_is_moved_to(name: str) -> None:
-    """Why a path is looked at before each MOVE: hardly a server refuses."""
+    """Why a path is looked at before each MOVE that replaces: hardly a server refuses."""
     url, root = running(name).url, running(name).root / "moved"
     async with client(name) as other:
         for method, path in (("MKCOL", ""), ("MKCOL", "d/"), ("PUT", "d/x"), ("PUT", "f")):
