@@ -140,7 +140,10 @@ async def _publish(
         # If it has become an object after all, nothing is given up.
         await arriving.discard()
         raise
-    services.remover.poke()
+    if upload is None and location.natural:
+        services.remover.poke_some_time()  # hardly anything was replaced: it had that path
+    else:
+        services.remover.poke()
     services.homing.expect(bucket, version)
     return version
 

@@ -24,6 +24,7 @@ _log = structlog.get_logger("s3front.removing")
 _AT_ONCE = 16
 _PAUSE_S = 5.0
 """After the catalog has failed."""
+_SOME_TIME_S = 0.25
 _OURS = f"{RESERVED}/"
 
 
@@ -49,6 +50,7 @@ class Remover:
         self._given_up: list[GivenUp] = []
         self._removing: asyncio.Task[None] | None = None
         self._again = False
+        self._later: asyncio.TimerHandle | None = None
         self._closing = asyncio.Event()
 
     def leave(self, ending: Coroutine[Any, Any, GivenUp]) -> None:
@@ -67,8 +69,16 @@ class Remover:
         ):
             self._removing = asyncio.create_task(self._remove())
 
+    def poke_some_time(self) -> None:
+        """Something may have been doomed, but hardly: many writes share one look."""
+        if self._later is None and not self._closing.is_set():
+            loop = asyncio.get_running_loop()
+            self._later = loop.call_later(_SOME_TIME_S, self._poke_now)
+
     async def settled(self) -> None:
         """Wait until nothing is left to do."""
+        if self._later is not None:
+            self._poke_now()
         while self._leaving or (self._removing is not None and not self._removing.done()):
             await asyncio.wait({*self._leaving, *filter(None, [self._removing])})
 
@@ -76,6 +86,12 @@ class Remover:
         """Begin nothing more, and wait for what was begun. What is left is the next start's."""
         self._closing.set()
         await self.settled()
+
+    def _poke_now(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        self.poke()
 
     async def _leave(self, ending: Coroutine[Any, Any, GivenUp]) -> None:
         self._given_up.append(await ending)

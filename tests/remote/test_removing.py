@@ -1,0 +1,99 @@
+"""When a process looks for what it is to remove."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from backends.remote_memory import RemoteMemoryStorage
+from gateway.catalog.intents import Removal, Removed
+from gateway.catalog.interface import Catalog
+from gateway.service import removing
+from gateway.service.removing import Remover
+
+
+class Looks:
+    """A catalog that tells how often it was asked for what is to be removed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.doomed: list[Removal] = []
+        self.nothing_is_left = asyncio.Event()
+
+    async def removals(self, _process: str, **_named: Any) -> Sequence[Removal]:
+        self.count += 1
+        if not self.doomed:
+            self.nothing_is_left.set()
+        doomed, self.doomed = self.doomed, []
+        return doomed
+
+    async def settle_removals(self, outcomes: Sequence[Removed]) -> None:
+        assert all(outcome.gone for outcome in outcomes)
+
+
+@pytest.fixture
+def looks() -> Looks:
+    return Looks()
+
+
+@pytest.fixture
+async def remover(looks: Looks) -> Remover:
+    storage = RemoteMemoryStorage()
+    await storage.open()
+    return Remover(cast("Catalog", looks), {"up": storage}, "process")
+
+
+def doomed() -> Removal:
+    return Removal(
+        storage="up", claim="b/k", path="b/k", process="process", size=1, stamp="x", parts=None
+    )
+
+
+async def test_what_was_surely_doomed_is_looked_for_at_once(remover: Remover, looks: Looks) -> None:
+    looks.doomed.append(doomed())
+    remover.poke()
+    await remover.settled()
+    assert looks.count == 2
+    assert not looks.doomed
+
+
+async def test_many_that_hardly_doomed_anything_share_a_look(
+    remover: Remover, looks: Looks
+) -> None:
+    remover.poke_some_time()
+    timer = remover._later
+    for _ in range(100):
+        remover.poke_some_time()
+    assert remover._later is timer
+    assert looks.count == 0
+    await looks.nothing_is_left.wait()
+    await remover.settled()
+    assert looks.count == 1
+
+
+async def test_a_look_that_is_put_off_comes(remover: Remover, looks: Looks) -> None:
+    for _ in range(2):
+        looks.doomed.append(doomed())
+        looks.nothing_is_left.clear()
+        remover.poke_some_time()
+        await looks.nothing_is_left.wait()
+        assert not looks.doomed
+
+
+async def test_who_waits_for_all_does_not_wait_for_a_look_that_was_put_off(
+    remover: Remover, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removing, "_SOME_TIME_S", 3600.0)
+    looks.doomed.append(doomed())
+    remover.poke_some_time()
+    await remover.settled()
+    assert not looks.doomed
+
+
+async def test_nothing_is_looked_for_once_it_is_closed(remover: Remover, looks: Looks) -> None:
+    remover.poke_some_time()
+    await remover.aclose()
+    remover.poke_some_time()
+    await remover.settled()
+    assert looks.count == 0
