@@ -61,8 +61,13 @@ class Headers(Mapping[str, str]):
     def get(self, name: str, /, default: str | _T) -> str | _T: ...
     def get(self, name: str, /, default: str | _T | None = None) -> str | _T | None:
         """Its value; ``default`` if there is none."""
-        value = self._first.get(name.lower())
-        return default if value is None else _text(value)
+        first = self._first
+        value = first.get(name)
+        if value is None:  # most names come in small letters
+            value = first.get(name.lower())
+            if value is None:
+                return default
+        return _text(value)
 
     def all(self, name: str) -> list[str]:
         """The values of every header of that name."""
@@ -290,8 +295,9 @@ class Parser:
 
     def _length_of(self, status: int, headers: Headers, version: str) -> int | None:
         """RFC 9112, 6.3. None if chunks, or the end of the connection, tell."""
-        coding, length = headers.get("transfer-encoding"), headers.get("content-length")
-        if coding is not None:
+        length = headers.get("content-length")
+        is_coded = "transfer-encoding" in headers
+        if is_coded:
             said = headers.all("transfer-encoding")
             if [one.lower() for one in said] != ["chunked"] or version != "1.1":
                 raise NoAnswer
@@ -299,7 +305,7 @@ class Parser:
             return 0
         if length is not None:
             return int(length)
-        self._is_open = coding is None
+        self._is_open = not is_coded
         return None
 
 

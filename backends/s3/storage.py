@@ -97,7 +97,7 @@ class S3Storage(Storage):
         return Stored(
             path=path,
             fingerprint=Fingerprint(size=answer.length, stamp=_etag(answer)),
-            modified_ns=_time_ns(answer, "Last-Modified"),
+            modified_ns=_time_ns(answer, "last-modified"),
             description=description,
             description_damaged=damaged,
             headers=served(answer.headers),
@@ -129,7 +129,7 @@ class S3Storage(Storage):
             span = span_of(answer, first, last)
             found = Fingerprint(size=span.size, stamp=_etag(answer))
             self._check_fingerprint(path, found, only_if)
-            modified_ns = _time_ns(answer, "Last-Modified")
+            modified_ns = _time_ns(answer, "last-modified")
         except BaseException:
             await answer.aclose()
             raise
@@ -415,7 +415,7 @@ def _can_begin_a_path(prefix: str) -> bool:
 
 
 def _etag(answer: Answer) -> str:
-    return plain_etag(answer.headers.get("ETag", ""))
+    return plain_etag(answer.headers.get("etag", ""))
 
 
 def _time_ns(answer: Answer, name: str) -> int:

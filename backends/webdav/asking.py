@@ -63,8 +63,13 @@ class Dav:
         self.heads = False
         """The answer to HEAD tells as much of a file as that to PROPFIND."""
         self._root = f"/{encoded(prefix)}/" if prefix else "/"
-        self.now_s: int | None = None
+        self._said: Mapping[str, str] = {}
+        """The headers of the last answer."""
+
+    @property
+    def now_s(self) -> int | None:
         """The server's own time when it last answered."""
+        return seconds_of(self._said.get("date", ""))
 
     async def send(
         self,
@@ -89,7 +94,7 @@ class Dav:
                 body=body,
                 answer_s=answer_s,
             )
-            self.now_s = seconds_of(answer.headers.get("Date", ""))
+            self._said = answer.headers
             if answer.status != 401:
                 self._authorizer.accepted()
                 return answer
@@ -219,13 +224,13 @@ class Dav:
         await answer.excerpt()
         if answer.status != 200:
             return None
-        etag = answer.headers.get("ETag", "")
+        etag = answer.headers.get("etag", "")
         told = Resource(
             href=path,
             size=answer.length,
             etag=opaque(etag),
             is_weak=etag.startswith("W/"),
-            modified_s=seconds_of(answer.headers.get("Last-Modified", "")),
+            modified_s=seconds_of(answer.headers.get("last-modified", "")),
         )
         return None if told.is_half_told else told
 
