@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from backends.errors import StorageError
+from backends.interface import PIECE
 from gateway.catalog.errors import CatalogError, ConditionFailed, NoSuchKey
 from gateway.catalog.records import Bucket, Checksum, Condition, Version
 from gateway.s3.checksums import FULL_OBJECT
@@ -146,7 +147,7 @@ async def get_object(context: Context, input: GetObject) -> GetObjectResult:
     if not context.services.verify_reads:
         body = at_once(context, bucket, version, wanted.span)
     if body is None:
-        version, wanted, body = await _open(context, bucket, input)
+        version, wanted, body = await _open(context, bucket, input, version)
     result = GetObjectResult(
         size=version.size,
         last_modified=version.modified_ns // 1_000_000_000,
@@ -163,18 +164,24 @@ async def get_object(context: Context, input: GetObject) -> GetObjectResult:
 
 
 async def _open(
-    context: Context, bucket: Bucket, input: GetObject
-) -> tuple[Version, _Wanted, Stream]:
+    context: Context, bucket: Bucket, input: GetObject, found: Version
+) -> tuple[Version, _Wanted, bytes | Stream]:
     opened = await open_current(
         context,
         bucket,
         input.key,
         lambda version: _wanted(context, input, version),
         lambda version, wanted: wanted.span or whole(version),
+        found=found,
     )
     services, version, content = context.services, opened.version, opened.content
     if not services.verify_reads or opened.chosen.span is not None:
-        return version, opened.chosen, content
+        # A small one that has come with its storage's answer is sent in one piece with the head of ours.
+        data = content.at_hand() if content.length <= PIECE else None
+        if data is None:
+            return version, opened.chosen, content
+        await content.aclose()
+        return version, opened.chosen, data
     guarded = Guarded(services, bucket, version, content, context.pool)
     return version, opened.chosen, guarded
 

@@ -85,15 +85,18 @@ async def open_current(
     key: str,
     choose: Callable[[Version], Chosen],
     span: Callable[[Version, Chosen], ByteRange],
+    *,
+    found: Version | None = None,
 ) -> Opened[Chosen]:
-    """Open the bytes that ``choose`` wants of the current version.
+    """Open the bytes that ``choose`` wants of the current version; ``found`` if ``current`` has just told
+    it.
 
     Bytes are under their path or, until placed, under their staged name. When neither holds the
     version's bytes, a newer one has taken the path or the bytes have just been placed: the row is
     looked up again. If it has not changed others have changed the bytes, and the row follows them.
     ``choose`` may raise S3Error (conditions, ranges).
     """
-    version = await current(context, bucket, key)
+    version = await current(context, bucket, key) if found is None else found
     doubtful = False
     for _ in range(_LOOKS):
         chosen = choose(version)

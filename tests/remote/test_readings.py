@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import http.client
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 
+from backends.http.content import ContentAtHand
 from backends.interface import Can, Content, Fingerprint, Limits, Stored
 from backends.remote_memory import AS_S3, RemoteMemoryStorage
+from gateway.catalog.records import Bucket, Version
+from tests.backends.making import drained
 from tests.live.client import Client
 from tests.live.server import Live
 from tests.remote.conftest import Serve
@@ -176,3 +179,57 @@ def test_a_reading_that_outlives_is_read_to_its_end(serve: Serve) -> None:
         begun = answer.read(100_000)
         replaced(live, b"x" * LARGE)
         assert begun + answer.read() == old
+
+
+class AtHand(ContentAtHand):
+    """Nobody takes its pieces."""
+
+    is_closed = False
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        raise AssertionError("its bytes are at hand")
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+class Instant(FailingStorage):
+    """Bytes come with the answer."""
+
+    given: list[AtHand]
+
+    async def read(
+        self,
+        path: str,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        only_if: Fingerprint | None = None,
+    ) -> Content:
+        content = await super().read(path, first=first, last=last, only_if=only_if)
+        self.given.append(AtHand(content.stored, content.first, await drained(content)))
+        return self.given[-1]
+
+
+def test_a_small_object_that_has_come_whole_is_sent_in_one_piece_and_looked_up_once(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Instant(AS_S3, Limits())
+    storage.given = []
+    live = serve(storage)
+    data = bytes(range(256)) * 16
+    live.client.put("bucket", "key", data)
+    catalog, looks = live.services.catalog, 0
+    get = catalog.get
+
+    async def counted(bucket: Bucket, key: str) -> Version | None:
+        nonlocal looks
+        looks += 1
+        return await get(bucket, key)
+
+    monkeypatch.setattr(catalog, "get", counted)
+    assert live.client.get("bucket", "key").body == data
+    assert looks == 1
+    answer = live.client.request("GET", "/bucket/key", headers={"range": "bytes=10-19"})
+    assert (answer.status, answer.body) == (206, data[10:20])
+    assert [content.is_closed for content in storage.given] == [True, True]
