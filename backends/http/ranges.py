@@ -31,19 +31,20 @@ def span_of(answer: Answer, first: int, last: int | None) -> Span:
     Unavailable if it is not what was asked for: some servers and proxies ignore Range, others answer
     with another one. All is a right answer only where all was asked for.
     """
+    told = answer.length
     if answer.status == 200:
-        if answer.length is None or first != 0:
+        if told is None or first != 0:
             raise _wrong()
-        if last is not None and answer.length > last + 1:
+        if last is not None and told > last + 1:
             raise _wrong()
-        return Span(first=0, length=answer.length, size=answer.length)
+        return Span(first=0, length=told, size=told)
     found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if answer.status != 206 or found is None:
         raise _wrong()
     begin, end, size = map(int, found.groups())
     wanted_end = size - 1 if last is None else min(last, size - 1)
     length = end - begin + 1
-    if (begin, end) != (first, wanted_end) or length < 1 or answer.length not in (None, length):
+    if (begin, end) != (first, wanted_end) or length < 1 or told not in (None, length):
         raise _wrong()
     return Span(first=first, length=length, size=size)
 

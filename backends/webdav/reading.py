@@ -13,7 +13,7 @@ from backends.webdav.describing import Descriptions
 from backends.webdav.dialect import Dialect, Validator
 from backends.webdav.multistatus import Resource, opaque
 from backends.webdav.refusals import refusal
-from backends.webdav.states import state_of, stored_as
+from backends.webdav.states import state_of, stored_as, told_state
 
 MOST_SKIPPED = 16 * 1024 * 1024
 """Bytes in front of a range that are read for nothing from a server that does not answer ranges."""
@@ -95,7 +95,9 @@ class Reader:
             end = size if last is None else min(size, last + 1)
             if first >= end:
                 return NoContent(stored, first)
-            answer = await self._get(path, there, first, end, size)
+            # Servers compare strongly: a weak tag would never match.
+            etag = None if there.is_weak else there.etag
+            answer = await self._get(path, etag, first, end, size)
             try:
                 content = await self._content(answer, stored, there, first, end)
             except BaseException:
@@ -115,10 +117,10 @@ class Reader:
         end = size if last is None else min(size, last + 1)
         if first >= end:
             return None
-        kind, told = only_if.stamp[:1], only_if.stamp[1:]
-        is_weak = self._dialect.validator is not Validator.STRONG
-        wanted = Resource(href=path, etag=told if kind == "e" else None, is_weak=is_weak)
-        answer = await self._get(path, wanted, first, end, size)
+        etag = None
+        if self._dialect.validator is Validator.STRONG and only_if.stamp.startswith("e"):
+            etag = only_if.stamp[1:]
+        answer = await self._get(path, etag, first, end, size)
         try:
             content = self._told(answer, path, first, end, only_if)
         except BaseException:
@@ -133,30 +135,29 @@ class Reader:
     ) -> Content | None:
         if answer.status not in {200, 206}:
             return None
-        etag = answer.headers.get("ETag", "")
-        seen = Resource(
-            href=path,
-            size=only_if.size,
-            etag=opaque(etag),
-            is_weak=etag.startswith("W/"),
-            modified_s=seconds_of(answer.headers.get("Last-Modified", "")),
-        )
+        headers = answer.headers
+        modified_s = seconds_of(headers.get("last-modified", ""))
+        etag = opaque(headers.get("etag", ""))
+        if told_state(etag, modified_s, self._dialect.validator) != only_if.stamp:
+            return None
         try:
-            stored = stored_as(path, seen, self._dialect.validator)
             span = _span(answer, only_if.size)
         except Unavailable:
             return None
-        if stored.fingerprint != only_if or span is None:
+        if span is None:
             return None
+        stored = Stored(
+            path=path, fingerprint=only_if, modified_ns=(modified_s or 0) * 1_000_000_000
+        )
         return _content(answer, stored, first, end, span)
 
-    async def _get(self, path: str, there: Resource, first: int, end: int, size: int) -> Answer:
+    async def _get(self, path: str, etag: str | None, first: int, end: int, size: int) -> Answer:
+        """The answer to GET, if that has the strong ``etag`` where one is given."""
         headers = {}
         if (first, end) != (0, size):
             headers["Range"] = f"bytes={first}-{end - 1}"
-        # Servers compare strongly: a weak tag would never match.
-        if self._dialect.if_match and there.etag is not None and not there.is_weak:
-            headers["If-Match"] = f'"{there.etag}"'
+        if self._dialect.if_match and etag is not None:
+            headers["If-Match"] = f'"{etag}"'
         return await self._dav.send("GET", path, headers)
 
     async def _content(
@@ -208,17 +209,17 @@ def _content(
 def _span(answer: Answer, size: int) -> tuple[int, int] | None:
     """Where the bytes of a 200 or 206 begin, and how many they are; None if the file has another
     size by now. They may be more than was asked for. Unavailable if it is not said which they are."""
-    begin, end, told_size = 0, size - 1, size
+    begin, end, told_size, length = 0, size - 1, size, answer.length
     if answer.status == 206:
         found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if found is None:
             raise Unavailable("a range was answered without saying which")
         begin, end, told_size = map(int, found.groups())
-    elif answer.length is not None:
-        told_size = answer.length
+    elif length is not None:
+        told_size = length
     if told_size != size:
         return None
-    if not begin <= end < size or answer.length not in {None, end - begin + 1}:
+    if not begin <= end < size or length not in {None, end - begin + 1}:
         raise Unavailable("a range was answered with one that cannot be")
     return begin, end - begin + 1
 

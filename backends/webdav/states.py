@@ -29,13 +29,17 @@ def state_of(resource: Resource, validator: Validator) -> State:
     """Of a file. Unavailable if the server does not tell enough."""
     if resource.size is None:
         raise Unavailable(f"the server does not tell the size of {resource.href[:200]!r}")
-    if resource.etag is not None and validator is not Validator.MODIFIED:
-        told = f"e{resource.etag}"
-    elif resource.modified_s is not None:
-        told = f"m{resource.modified_s}"
-    else:
+    told = told_state(resource.etag, resource.modified_s, validator)
+    if told is None:
         raise Unavailable(f"the server tells neither ETag nor time of {resource.href[:200]!r}")
     return State(size=resource.size, validator=told, token=resource.kept.get(STAMP, ""))
+
+
+def told_state(etag: str | None, modified_s: int | None, validator: Validator) -> str | None:
+    """The ``validator`` of a State, of what a server tells; None if that is too little."""
+    if etag is not None and validator is not Validator.MODIFIED:
+        return f"e{etag}"
+    return None if modified_s is None else f"m{modified_s}"
 
 
 def is_the_moved(found: State, before: State, dialect: Dialect) -> bool:
