@@ -17,7 +17,7 @@ from tests.faulty_proxy.faults import Fault
 from tests.faulty_proxy.proxy import FaultyProxy, faulty_proxy
 
 OLD = b"old bytes"
-TIMEOUTS = Timeouts(connect_s=5, connection_s=5, stall_s=0.5, answer_s=0.5)
+TIMEOUTS = Timeouts(connect_s=5, connection_s=5, stall_s=1, answer_s=1)
 
 
 @dataclass
