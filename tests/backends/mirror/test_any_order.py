@@ -346,10 +346,6 @@ class AnyOrderCached(AnyOrder):
         self.cached = cached
         return cached
 
-    def _may_be_told_lost(self, path: str) -> bool:
-        """By a member that forgets, if it alone has it, or because it is."""
-        return path in self.lost or any(one.mode == "forgets" for one in self.members.values())
-
     async def bytes_of(self, path: str, of: Fingerprint) -> bytes:
         read = await super().bytes_of(path, of)
         await self.cached.cache.settled()
