@@ -77,10 +77,13 @@ class Remover:
 
     async def settled(self) -> None:
         """Wait until nothing is left to do."""
-        if self._later is not None:
-            self._poke_now()
-        while self._leaving or (self._removing is not None and not self._removing.done()):
-            await asyncio.wait({*self._leaving, *filter(None, [self._removing])})
+        while True:
+            if self._later is not None:
+                self._poke_now()
+            waited_for = {*self._leaving, *filter(None, [self._removing])}
+            if all(task.done() for task in waited_for):
+                return
+            await asyncio.wait(waited_for)
 
     async def aclose(self) -> None:
         """Begin nothing more, and wait for what was begun. What is left is the next start's."""

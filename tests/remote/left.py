@@ -5,12 +5,19 @@ from gateway.catalog.sqlite import SqliteCatalog
 from gateway.service import removing
 from gateway.service.context import Services
 
+_MOST_ROUNDS = 5
+
 
 async def swept(services: Services) -> None:
-    """All is removed that can be: by the process itself, then in two rounds of the janitor."""
+    """All is removed that can be: by the process itself, then in rounds of the janitor, two of them after the
+    last that has still found something."""
     await services.remover.settled()
-    for _ in range(2):
-        await removing.sweep(services.catalog, services.storages)
+    for _ in range(_MOST_ROUNDS):
+        left = await removing.sweep(services.catalog, services.storages)
+        left += await removing.sweep(services.catalog, services.storages)
+        await services.remover.settled()
+        if not left:
+            return
 
 
 async def held(services: Services) -> set[str]:
