@@ -1,5 +1,5 @@
-"""The least that a server in Python can do for a signed request: what S3front is measured against
-beside its peers, for no server in Python can spend less.
+"""The least that a server in Python can do for a signed request: a yardstick that S3front is measured
+against beside its peers.
 
     S3FRONT_ROOT_ACCESS_KEY=... S3FRONT_ROOT_SECRET_KEY=... python least.py PORT DIRECTORY
 
