@@ -31,6 +31,7 @@ async def sweep(services: Services, rules: JanitorRules) -> int:
     catalog = services.catalog
     now_ns = services.now_ns()
     aborted = await _abort_stale(services, now_ns - rules.upload_age_s * _NS)
+    services.remover.poke()  # what it aborted, and what nobody told the remover of
     await catalog.forget_completed(before_ns=now_ns - rules.completed_age_s * _NS)
     await catalog.forget_missing(before_ns=now_ns - rules.missing_age_s * _NS)
     blocked = await catalog.finish_removals() + await removing.sweep(catalog, services.storages)
@@ -50,7 +51,6 @@ async def _abort_stale(services: Services, before_ns: int) -> int:
             with contextlib.suppress(NoSuchUpload):
                 await catalog.abort_upload(bucket, upload.key, upload.id)
                 aborted += 1
-                services.remover.poke()
         if len(stale) < _BATCH or aborted == before:
             return aborted
 
