@@ -21,11 +21,11 @@ itself goes when that is durable too, lest a power cut brings back bytes that no
 Where a storage cannot rename inside the commit (no Can.STAGE), bytes are written before it, under a
 path that an intent owns (``gateway.catalog.intents``): ``intend``, write, ``publish`` or ``give_up``.
 Such a version has ``location.staged`` None, and what is doomed there is removed by whoever asks
-``removals``.
+``removals``; ``when_doomed`` tells when to ask.
 """
 
 import abc
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from backends.interface import Fingerprint
 from gateway.catalog.intents import Intent, Removal, Removed, Written
@@ -293,6 +293,11 @@ class Catalog(abc.ABC):
     @abc.abstractmethod
     async def note_written(self, upload: str, fingerprint: Fingerprint) -> None:
         """Remember what is under the path of an upload that has not become an object after all."""
+
+    @abc.abstractmethod
+    def when_doomed(self, tell: Callable[[], None]) -> None:
+        """Have ``tell`` called on the loop after each commit of this process that leaves it something in
+        ``removals``, and before the call that has committed returns."""
 
     @abc.abstractmethod
     async def removals(

@@ -34,7 +34,6 @@ async def sweep(services: Services, rules: JanitorRules) -> int:
     await catalog.forget_completed(before_ns=now_ns - rules.completed_age_s * _NS)
     await catalog.forget_missing(before_ns=now_ns - rules.missing_age_s * _NS)
     blocked = await catalog.finish_removals() + await removing.sweep(catalog, services.storages)
-    services.remover.poke()  # what this round has doomed, and what nobody told the remover of
     if aborted or blocked:
         _log.info("swept", uploads_aborted=aborted, removals_left=blocked)
     return aborted

@@ -230,6 +230,7 @@ def _services(
     process: str,
 ) -> Services:
     remover = Remover(catalog, storages, process)
+    catalog.when_doomed(remover.poke)
     return Services(
         catalog=catalog,
         storages=storages,

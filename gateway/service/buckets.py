@@ -78,7 +78,6 @@ async def delete_bucket(context: Context, input: DeleteBucket) -> DeleteBucketRe
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     await first_found(context.services, bucket)
     await context.services.catalog.delete_bucket(input.bucket)
-    context.services.remover.poke()  # the parts of its uploads
     return DeleteBucketResult()
 
 

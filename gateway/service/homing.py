@@ -169,9 +169,7 @@ class Homing:
                     staged=None,
                     fingerprint=copied.fingerprint,
                 )
-                if await self._catalog.relocate(bucket, version.key, old, new, intent=name):
-                    self._remover.poke()
-                    return True
+                await self._catalog.relocate(bucket, version.key, old, new, intent=name)
         finally:
             # If it has become the object's location nothing is given up.
             self._remover.leave(_given_up(name, copied, unknown))

@@ -191,7 +191,6 @@ async def abort_multipart_upload(
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html"""
     bucket = await context.bucket(input.bucket, expected_owner=input.expected_bucket_owner)
     await context.services.catalog.abort_upload(bucket, input.key, input.upload_id)
-    context.services.remover.poke()
     return results.AbortMultipartUploadResult()
 
 

@@ -237,11 +237,10 @@ async def _delete(
     if not bucket.indexed:
         # What others put there, and nobody has looked at, is what is to be deleted.
         await brought_into_line(context.services, bucket, key)
-    if await context.services.catalog.remove(bucket, key, only_if=condition):
-        context.services.remover.poke()
-        if watched(context.services, bucket) is not None:
-            # A file that was in the way of the object is the object now, in listings as well.
-            await unknown(context.services, bucket, key)
+    removed = await context.services.catalog.remove(bucket, key, only_if=condition)
+    if removed and watched(context.services, bucket) is not None:
+        # A file that was in the way of the object is the object now, in listings as well.
+        await unknown(context.services, bucket, key)
 
 
 async def delete_objects(context: Context, input: DeleteObjects) -> DeleteObjectsResult:

@@ -140,10 +140,6 @@ async def _publish(
         # If it has become an object after all, nothing is given up.
         await arriving.discard()
         raise
-    if upload is None and location.natural:
-        services.remover.poke_some_time()  # hardly anything was replaced: it had that path
-    else:
-        services.remover.poke()
     services.homing.expect(bucket, version)
     return version
 
@@ -249,7 +245,6 @@ async def _in_storage(
     except CatalogError:
         await services.catalog.note_written(upload.id, stored.fingerprint)
         raise
-    services.remover.poke()
     services.homing.expect(bucket, version)
 
 
@@ -411,7 +406,6 @@ class _PartOfAFile(PartWriter):
         part = self._part(etag=etag, checksum=checksum, tag=location.fingerprint.stamp)
         await self._services.catalog.put_part(self._upload.id, part, intent=self.arriving.name)
         self._is_recorded = True
-        self._services.remover.poke()
         return part
 
     async def __aexit__(self, *_: object) -> None:

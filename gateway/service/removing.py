@@ -24,7 +24,6 @@ _log = structlog.get_logger("s3front.removing")
 _AT_ONCE = 16
 _PAUSE_S = 5.0
 """After the catalog has failed."""
-_SOME_TIME_S = 0.25
 _OURS = f"{RESERVED}/"
 
 
@@ -50,7 +49,6 @@ class Remover:
         self._given_up: list[GivenUp] = []
         self._removing: asyncio.Task[None] | None = None
         self._again = False
-        self._later: asyncio.TimerHandle | None = None
         self._closing = asyncio.Event()
 
     def leave(self, ending: Coroutine[Any, Any, GivenUp]) -> None:
@@ -60,26 +58,14 @@ class Remover:
         task.add_done_callback(self._leaving.discard)
 
     def poke(self) -> None:
-        """Something may have been doomed."""
+        """There is something to give up or to remove."""
         self._again = True
-        if (
-            (self._removing is None or self._removing.done())
-            and not self._closing.is_set()
-            and any(Can.STAGE not in storage.can for storage in self._storages.values())
-        ):
+        if (self._removing is None or self._removing.done()) and not self._closing.is_set():
             self._removing = asyncio.create_task(self._remove())
-
-    def poke_some_time(self) -> None:
-        """Something may have been doomed, but hardly: many writes share one look."""
-        if self._later is None and not self._closing.is_set():
-            loop = asyncio.get_running_loop()
-            self._later = loop.call_later(_SOME_TIME_S, self._poke_now)
 
     async def settled(self) -> None:
         """Wait until nothing is left to do."""
         while True:
-            if self._later is not None:
-                self._poke_now()
             waited_for = {*self._leaving, *filter(None, [self._removing])}
             if all(task.done() for task in waited_for):
                 return
@@ -89,12 +75,6 @@ class Remover:
         """Begin nothing more, and wait for what was begun. What is left is the next start's."""
         self._closing.set()
         await self.settled()
-
-    def _poke_now(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-        self.poke()
 
     async def _leave(self, ending: Coroutine[Any, Any, GivenUp]) -> None:
         self._given_up.append(await ending)

@@ -1,7 +1,9 @@
 """Who owns which path on a storage that cannot rename inside the commit, for every catalog."""
 
+import asyncio
 import dataclasses
 import itertools
+import threading
 
 import pytest
 
@@ -12,7 +14,7 @@ from gateway.catalog.intents import Intent, Removal, Removed, Written
 from gateway.catalog.interface import Catalog
 from gateway.catalog.placing import part_file, shadow_path, upload_file
 from gateway.catalog.records import Bucket, Condition, Location, Part, Upload, Version
-from gateway.catalog.sqlite import beginnings
+from gateway.catalog.sqlite import beginnings, uploads
 from tests.catalog.shelf import Shelf
 from tests.catalog.versions import new_bucket, new_upload, new_version
 
@@ -464,3 +466,87 @@ async def test_removals_are_told_page_by_page(catalog: Catalog, bucket: Bucket) 
         told += page
         after = page[-1].storage, page[-1].claim
     assert [one.path for one in told] == [f"{bucket.name}/k{number}" for number in range(5)]
+
+
+# Who removes is told
+
+
+class Told:
+    """Counts how often a catalog told that something was doomed, and whether it did so on the loop."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.count = 0
+        self._thread = threading.get_ident()
+        catalog.when_doomed(self._tell)
+
+    def _tell(self) -> None:
+        assert threading.get_ident() == self._thread
+        self.count += 1
+
+    def since(self) -> int:
+        """How often since the last time that was asked."""
+        count, self.count = self.count, 0
+        return count
+
+
+async def test_what_is_doomed_is_told_when_it_is_committed(
+    catalog: Catalog, bucket: Bucket
+) -> None:
+    told = Told(catalog)
+    await put(catalog, bucket, "k")
+    assert told.since() == 0, "it has replaced nothing"
+    await put(catalog, bucket, "k")
+    assert told.since() == 1
+    await catalog.remove(bucket, "k")
+    assert told.since() == 1
+    await catalog.remove(bucket, "k")
+    assert told.since() == 0, "nothing was there"
+    intent = await catalog.intend(bucket, "k", wanted(bucket, "k"))
+    await catalog.give_up(intent.name, written=Written(path=intent.path, fingerprint=OF))
+    assert told.since() == 1
+
+
+async def test_nothing_is_told_of_what_was_not_committed(catalog: Catalog, bucket: Bucket) -> None:
+    await put(catalog, bucket, "k")
+    told = Told(catalog)
+    intent = await catalog.intend(bucket, "k", wanted(bucket, "k"))
+    with pytest.raises(ConditionFailed):
+        await catalog.publish(
+            bucket,
+            written(bucket, "k", intent),
+            only_if=Condition(absent=True),
+            intent=intent.name,
+        )
+    await catalog.give_up(intent.name)
+    assert told.since() == 0
+
+
+async def test_parts_that_are_replaced_or_aborted_are_told(
+    catalog: Catalog, bucket: Bucket
+) -> None:
+    upload, _ = await started(catalog, bucket, "k")
+    await sent(catalog, bucket, upload, "1")
+    told = Told(catalog)
+    await sent(catalog, bucket, upload, "2")
+    assert told.since() == 1
+    await catalog.abort_upload(bucket, "k", upload.id)
+    assert told.since() == 1
+
+
+async def test_all_uploads_of_a_bucket_that_is_gone_are_told(
+    catalog: Catalog, bucket: Bucket
+) -> None:
+    many = 2 * uploads._PIECE + 1
+    for number in range(many):
+        upload, _ = await started(catalog, bucket, f"k{number}")
+        await sent(catalog, bucket, upload, "1")
+    told = asyncio.Event()
+    catalog.when_doomed(told.set)
+    await catalog.delete_bucket(bucket.name)
+    assert told.is_set()
+    found: list[Removal] = []
+    async with asyncio.timeout(30):
+        while len(found) < 2 * many:  # the paths of the uploads and of their parts
+            await told.wait()
+            told.clear()
+            found = list(await catalog.removals(JANITOR, limit=1000))

@@ -9,7 +9,6 @@ import pytest
 from backends.remote_memory import RemoteMemoryStorage
 from gateway.catalog.intents import Removal, Removed
 from gateway.catalog.interface import Catalog
-from gateway.service import removing
 from gateway.service.removing import Remover
 
 
@@ -50,7 +49,7 @@ def doomed() -> Removal:
     )
 
 
-async def test_what_was_surely_doomed_is_looked_for_at_once(remover: Remover, looks: Looks) -> None:
+async def test_what_was_doomed_is_removed(remover: Remover, looks: Looks) -> None:
     looks.doomed.append(doomed())
     remover.poke()
     await remover.settled()
@@ -58,42 +57,22 @@ async def test_what_was_surely_doomed_is_looked_for_at_once(remover: Remover, lo
     assert not looks.doomed
 
 
-async def test_many_that_hardly_doomed_anything_share_a_look(
+async def test_what_is_doomed_meanwhile_is_removed_by_another_look(
     remover: Remover, looks: Looks
 ) -> None:
-    remover.poke_some_time()
-    timer = remover._later
-    for _ in range(100):
-        remover.poke_some_time()
-    assert remover._later is timer
-    assert looks.count == 0
-    await looks.nothing_is_left.wait()
-    await remover.settled()
-    assert looks.count == 1
-
-
-async def test_a_look_that_is_put_off_comes(remover: Remover, looks: Looks) -> None:
-    for _ in range(2):
-        looks.doomed.append(doomed())
-        looks.nothing_is_left.clear()
-        remover.poke_some_time()
-        await looks.nothing_is_left.wait()
-        assert not looks.doomed
-
-
-async def test_who_waits_for_all_does_not_wait_for_a_look_that_was_put_off(
-    remover: Remover, looks: Looks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(removing, "_SOME_TIME_S", 3600.0)
     looks.doomed.append(doomed())
-    remover.poke_some_time()
+    remover.poke()
+    await looks.nothing_is_left.wait()
+    looks.doomed.append(doomed())
+    for _ in range(100):
+        remover.poke()
     await remover.settled()
+    assert looks.count == 4
     assert not looks.doomed
 
 
 async def test_nothing_is_looked_for_once_it_is_closed(remover: Remover, looks: Looks) -> None:
-    remover.poke_some_time()
     await remover.aclose()
-    remover.poke_some_time()
+    remover.poke()
     await remover.settled()
     assert looks.count == 0

@@ -10,8 +10,6 @@ import pytest
 from backends.interface import Can, Limits, Stored
 from backends.remote_memory import AS_S3, AS_WEBDAV
 from gateway.catalog.records import Upload
-from gateway.catalog.sqlite import uploads
-from gateway.jobs import janitor
 from gateway.service import completing
 from tests.backends.making import body, bytes_at
 from tests.live.server import Live
@@ -66,19 +64,6 @@ def test_parts_are_the_storages_own_where_it_has_some(live: Live, storage: Faili
 def test_uploads_go_with_their_bucket(live: Live) -> None:
     sent(live, "key")
     assert live.client.request("DELETE", "/bucket").status == 204
-    live.run(check_nothing_is_left(live.services))
-
-
-def test_many_uploads_go_with_their_bucket_in_rounds_of_the_janitor(live: Live) -> None:
-    pieces = 3
-    for number in range(pieces * uploads._PIECE):
-        key = f"key{number}"
-        upload = live.client.start_upload("bucket", key)
-        live.client.put_part("bucket", key, upload, 1, b"part")
-    assert live.client.request("DELETE", "/bucket").status == 204
-    for _ in range(pieces):  # the catalog dooms one piece between two transactions of others
-        live.run(janitor.sweep(live.services, janitor.JanitorRules()))
-        live.run(live.services.remover.settled())
     live.run(check_nothing_is_left(live.services))
 
 

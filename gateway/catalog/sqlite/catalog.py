@@ -106,9 +106,11 @@ class SqliteCatalog(Catalog):
         self._cache: buckets.BucketCache | None = None
         self._opened: Opened | None = None
         self._versions: VersionCache | None = None
+        self._when_doomed: Callable[[], None] | None = None
 
     async def open(self) -> None:
         """CatalogUnavailable, with cause and fix, if it cannot be used."""
+        self._loop = asyncio.get_running_loop()
         await self._committer.start()
         if self._opened is not None:
             self._reader = self._opened.reader
@@ -291,6 +293,9 @@ class SqliteCatalog(Catalog):
 
     async def note_written(self, upload: str, fingerprint: Fingerprint) -> None:
         await self._write(intents.note_written, upload, fingerprint)
+
+    def when_doomed(self, tell: Callable[[], None]) -> None:
+        self._when_doomed = tell
 
     async def removals(
         self, process: str, *, after: tuple[str, str] = ("", ""), limit: int
@@ -516,7 +521,16 @@ class SqliteCatalog(Catalog):
     def _open_files(self) -> tuple[FairLock, Ledger]:
         """In the committer's thread."""
         opened = open_files(
-            self._path, self._placings, durable=self._durable, process=self._process
+            self._path,
+            self._placings,
+            durable=self._durable,
+            process=self._process,
+            tell_doomed=self._tell_doomed,
         )
         self._opened = opened
         return opened.lock, opened.ledger
+
+    def _tell_doomed(self) -> None:
+        """In whatever thread has committed."""
+        if self._when_doomed is not None:
+            self._loop.call_soon_threadsafe(self._when_doomed)

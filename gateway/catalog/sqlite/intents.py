@@ -162,11 +162,13 @@ def doom(transaction: Transaction, location: Location) -> None:
             *(transaction.ledger.process, of.size, of.stamp),
         ),
     )
+    _tell_doomed(transaction)
 
 
 def doom_part(transaction: Transaction, name: str) -> None:
     """Another attempt has replaced that part."""
-    transaction.execute(
+    _doom_those(
+        transaction,
         "UPDATE remote_paths SET state = 'doomed', process = ? "
         "WHERE name = ? AND state = 'uploading'",
         (transaction.ledger.process, name),
@@ -179,11 +181,21 @@ def doom_upload(transaction: Transaction, upload_id: str, *, spared: str | None)
     Where the storage puts parts together, some may still be on their way to it: that is left to the
     janitor, who looks twice.
     """
-    transaction.execute(
+    _doom_those(
+        transaction,
         "UPDATE remote_paths SET state = 'doomed', process = CASE WHEN parts IS NULL THEN ? ELSE '' END "
         "WHERE upload_id = ? AND state = 'uploading' AND name IS NOT ?",
         (transaction.ledger.process, upload_id, spared),
     )
+
+
+def _doom_those(transaction: Transaction, statement: str, bindings: tuple[Any, ...]) -> None:
+    if transaction.changed(statement, bindings):
+        _tell_doomed(transaction)
+
+
+def _tell_doomed(transaction: Transaction) -> None:
+    transaction.after_commit(transaction.ledger.tell_doomed)
 
 
 def give_up_begun(transaction: Transaction, name: str) -> None:
@@ -209,7 +221,8 @@ def give_up(
     for storage, claim, path in rows:
         at = (storage, claim)
         if written is not None and path == written.path:
-            transaction.execute(
+            _doom_those(
+                transaction,
                 "UPDATE remote_paths SET state = 'doomed', size = ?, stamp = ? "
                 "WHERE storage = ? AND claim = ?",
                 (written.fingerprint.size, written.fingerprint.stamp, *at),

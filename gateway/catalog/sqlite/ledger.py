@@ -54,6 +54,7 @@ class Ledger:
         guard: Guard,
         *,
         process: str = "",
+        tell_doomed: Callable[[], None] = lambda: None,
     ) -> None:
         self.connection = connection
         self.process = process
@@ -61,6 +62,8 @@ class Ledger:
             name for name, placing in placings.items() if Can.STAGE not in placing.can
         )
         """Storages that cannot rename inside a commit."""
+        self.tell_doomed = tell_doomed
+        """To be called once a path of such a storage is committed as this process's to remove."""
         self.generation = generation
         self.guard = guard
         self.gone: list[Gone] = []

@@ -1,7 +1,7 @@
 """Opening a catalog: its lock, its connections, and what is refused."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,12 @@ class Opened:
 
 
 def open_files(
-    path: Path, placings: Mapping[str, Placing], *, durable: bool, process: str = ""
+    path: Path,
+    placings: Mapping[str, Placing],
+    *,
+    durable: bool,
+    process: str,
+    tell_doomed: Callable[[], None],
 ) -> Opened:
     """Make or migrate the file, and open it for writing and reading. Blocks.
 
@@ -62,7 +67,7 @@ def open_files(
                 raise failure("opening it", error) from error
             raise CatalogUnavailable(f"{str(path)!r} cannot be opened: {error}") from error
         undo.pop_all()
-    ledger = Ledger(writer, placings, generation, guard, process=process)
+    ledger = Ledger(writer, placings, generation, guard, process=process, tell_doomed=tell_doomed)
     return Opened(lock=lock, ledger=ledger, reader=reader)
 
 
