@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backends.interface import RESERVED
 from gateway.server.failure import Exit, StartError
+from gateway.server.minio_directory import refuse_minio_directory
 from gateway.settings.model import Settings
 
 LOCK_NAME = "s3front.lock"
@@ -47,6 +48,7 @@ class Directories:
         for storage in settings.storages.values():
             if storage.type == "local":
                 root = Path(str(storage.options["root"]))
+                refuse_minio_directory(root)
                 _make(root, 0o755)
                 _writable(root)
                 self._lock(_private(root / RESERVED))

@@ -1,5 +1,6 @@
 """Data directories: made, private, locked, and refused with cause and fix."""
 
+import json
 import os
 import stat
 import subprocess
@@ -50,6 +51,37 @@ def test_a_folder_for_the_catalog_that_exists_keeps_its_mode(tmp_path: Path) -> 
     folder.mkdir(mode=0o755)
     Directories(settings(tmp_path / "data", catalog=f"{folder}/c.db")).close()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("kept", ["xl", "xl-single"])
+def test_a_directory_of_minios_pieces_is_refused_and_left_as_it_is(
+    tmp_path: Path, kept: str
+) -> None:
+    minio_keeps(tmp_path, {"version": "1", "format": kept, kept: {}})
+    with pytest.raises(StartError, match=f"only MinIO can read .*{kept}.* mc mirror") as refused:
+        Directories(settings(tmp_path))
+    assert refused.value.exit is Exit.STORAGE_FAILED
+    assert [path.name for path in tmp_path.iterdir()] == [".minio.sys"]
+
+
+@pytest.mark.parametrize(
+    "said", [{"version": "1", "format": "fs", "fs": {}}, {}, ["xl"], "no JSON"]
+)
+def test_what_minio_kept_as_plain_files_is_served(tmp_path: Path, said: object) -> None:
+    minio_keeps(tmp_path, said)
+    Directories(settings(tmp_path)).close()
+
+
+def test_a_directory_that_was_served_before_is_served_whatever_minio_says(tmp_path: Path) -> None:
+    Directories(settings(tmp_path)).close()
+    minio_keeps(tmp_path, {"version": "1", "format": "xl-single"})
+    Directories(settings(tmp_path)).close()
+
+
+def minio_keeps(root: Path, said: object) -> None:
+    (root / ".minio.sys").mkdir()
+    text = said if isinstance(said, str) else json.dumps(said)
+    (root / ".minio.sys" / "format.json").write_text(text)
 
 
 def test_who_looks_for_a_catalog_is_told_why_there_is_none(tmp_path: Path) -> None:
