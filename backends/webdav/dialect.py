@@ -11,7 +11,11 @@ SPECIAL = " !\"#$%&'()*+,:;<=>?@[\\]^`{|}"
 BLANK = ".. "
 """Nothing but white space around no name, or around the name of a folder that each folder has."""
 
-ODD = ("0", ".dav", ".htaccess", "con", BLANK)
+HTACCESS = ".htaccess"
+"""What Apache reads settings of the folder from, unless ``AllowOverride None``. Where it can make
+nothing of them it answers 500 to all that is asked of that folder."""
+
+ODD = ("0", ".dav", HTACCESS, "con", BLANK)
 """Names that some server or another cannot hold, in lower case: PHP takes the first for nothing, the
 second is where mod_dav_fs keeps properties, the third is Apache's, then comes Windows' own, and
 Nextcloud looks at what is left of the last without its white space."""

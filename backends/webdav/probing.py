@@ -14,6 +14,7 @@ from backends.webdav.asking import Dav
 from backends.webdav.chunking import Uploads
 from backends.webdav.describing import DESCRIPTION, MAX_PROPERTY
 from backends.webdav.dialect import (
+    HTACCESS,
     LENGTHS,
     ODD,
     SPECIAL,
@@ -312,7 +313,16 @@ class _Probe:
     async def _lost(self, *, dots: bool) -> frozenset[str]:
         """Which whole names do not survive, in the case they are known by."""
         asked = [name for name in ODD if dots or not name.startswith(".")]
-        return frozenset([n for n in asked if not await self._survives(n.replace("dav", "DAV"))])
+        return frozenset([name for name in asked if not await self._survives_whole(name)])
+
+    async def _survives_whole(self, name: str) -> bool:
+        if name != HTACCESS:
+            return await self._survives(name.replace("dav", "DAV"))
+        # In a folder of its own: of one whose settings are nonsense Apache tells nothing any more.
+        await self._dav.must("MKCOL", self._at("h"), folder=True)
+        with suppress(Unavailable):
+            return await self._survives(name, folder="h")
+        return False
 
     async def _longest(self) -> int:
         for length in LENGTHS[:-1]:
@@ -320,12 +330,12 @@ class _Probe:
                 return length
         return LENGTHS[-1]
 
-    async def _survives(self, name: str) -> bool:
+    async def _survives(self, name: str, *, folder: str = "m") -> bool:
         await self._put("n", _ONE)
-        to = f"m/{name}"
+        to = f"{folder}/{name}"
         await self._dav.transfer("MOVE", self._at("n"), self._at(to), replace=False)
         try:
-            return await self._has(to) and name in await self._listed("m")
+            return await self._has(to) and name in await self._listed(folder)
         except (Denied, NameRefused):
             return False
 

@@ -43,7 +43,7 @@ DavLockDB {folder}/locks
 DocumentRoot {root}
 <Directory {root}>
     Dav On
-    AllowOverride None
+    AllowOverride {override}
     {access}
 </Directory>
 """
@@ -177,8 +177,11 @@ Start = Callable[[], AbstractContextManager[Running]]
 
 
 @contextlib.contextmanager
-def apache(*, digest_s: int | None = None) -> Iterator[Running]:
-    """mod_dav; with Digest, and nonces that live so many seconds, if ``digest_s`` is given."""
+def apache(*, digest_s: int | None = None, override: str = "None") -> Iterator[Running]:
+    """mod_dav; with Digest, and nonces that live so many seconds, if ``digest_s`` is given.
+
+    ``override``: what files named ``.htaccess`` may set.
+    """
     with _place() as folder:
         (folder / "users").write_text(f"{USERNAME}:{REALM}:{_digest_secret()}\n")
         access = "Require all granted"
@@ -191,6 +194,7 @@ def apache(*, digest_s: int | None = None) -> Iterator[Running]:
                 root=folder / "root",
                 port=port,
                 access=access,
+                override=override,
                 modules="/usr/lib/apache2/modules",
             )
         )

@@ -6,12 +6,14 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
+from backends.errors import NameRefused
 from backends.interface import Can
 from backends.webdav.dialect import BLANK, Chunks, Kind, Validator, kind_of
 from backends.webdav.settings import webdav_settings
 from backends.webdav.storage import WebDavStorage
 from tests.backends.making import body, drained
 from tests.backends.webdav.opening import HONEST
+from tests.backends.webdav.servers import apache
 from tests.backends.webdav.serving import running, settings_of
 
 APACHE = replace(HONEST, kind=Kind.APACHE, validator=Validator.WEAK, lost=frozenset({".dav"}))
@@ -121,6 +123,23 @@ async def test_a_server_is_found_out(name: str) -> None:
         await storage.aclose()
     left = {path.name for path in (running(name).root / "found out/.s3front").iterdir()}
     assert {name for name in left if not name.startswith(".")} == {"dialect", "incoming"}
+
+
+async def test_an_apache_that_takes_settings_from_files_holds_none_of_that_name() -> None:
+    with apache(override="All") as one:
+        storage = WebDavStorage(webdav_settings({"endpoint": one.url, "allow_private": True}))
+        await storage.open()
+        try:
+            assert storage.dialect is not None
+            assert storage.dialect.lost == {".dav", ".htaccess"}
+            with pytest.raises(NameRefused):
+                await storage.write("b/.htaccess", body(b"nonsense"), size=8)
+            await storage.write("b/k", body(b"data"), size=4)
+            assert [stored.path async for stored in storage.list()] == ["b/k"]
+        finally:
+            await storage.aclose()
+        left = {path.name for path in (one.root / ".s3front").iterdir()}
+        assert {name for name in left if not name.startswith(".")} == {"dialect", "incoming"}
 
 
 @pytest.mark.parametrize("name", sorted(SEEN))
