@@ -20,7 +20,11 @@ def reserve(address: Address) -> socket.socket:
         # Without SO_REUSEPORT, so that a server that shares its port with its own kind is seen too.
         with _bound(family, target, address, share=False):
             pass
-    return _bound(family, target, address, share=True)
+    reserved = _bound(family, target, address, share=True)
+    # What is bound with it and does not listen yet would be invisible to the probe of another server that
+    # starts in the same second, and both would answer (socket(7)).
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    return reserved
 
 
 def listening(reserved: socket.socket) -> socket.socket:

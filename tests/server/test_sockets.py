@@ -40,6 +40,15 @@ def test_a_port_that_is_shared_by_someone_else_is_in_use_too() -> None:
             reserve(Address(host="127.0.0.1", port=taken.getsockname()[1]))
 
 
+def test_a_port_that_another_server_has_reserved_is_in_use_before_it_listens() -> None:
+    with reserve(parse_address("127.0.0.1:0")) as reserved:
+        port = reserved.getsockname()[1]
+        with pytest.raises(StartError, match="is in use"):
+            reserve(Address(host="127.0.0.1", port=port))
+        with pytest.raises(StartError, match="is in use"):
+            reserve(Address(host="", port=port))
+
+
 @pytest.mark.parametrize(
     ("address", "cause"),
     [
