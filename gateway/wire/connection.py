@@ -121,7 +121,8 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername")
         if isinstance(name, tuple):
-            self.peer = str(name[0])
+            # Where IPv6 is listened to as well, the kernel writes addresses of IPv4 like this.
+            self.peer = str(name[0]).removeprefix("::ffff:")
         self.is_secure = transport.get_extra_info("sslcontext") is not None
         limits, server = self._limits, self._server
         self._outlet = Outlet(self.transport, stall_s=limits.reader_stall_s, rate=limits.min_rate)

@@ -311,3 +311,10 @@ def test_no_worker_finds_modules_in_the_current_folder(folder: Path) -> None:
         path = next(item for item in environ if item.startswith(b"PYTHONPATH="))
         assert all(part.startswith(b"/") for part in path.removeprefix(b"PYTHONPATH=").split(b":"))
         assert b"-P" in Path(f"/proc/{server.workers()[0]}/cmdline").read_bytes().split(b"\0")
+
+
+def test_a_client_of_ipv4_has_its_own_address_in_the_log_of_all_interfaces(tmp_path: Path) -> None:
+    with running(tmp_path / "data", address=":0", factory="gateway.server.build:build") as server:
+        assert server.get("/-/live")[0] == 200
+        until(lambda: bool(server.events("request")))
+        assert server.events("request")[0]["peer"] == "127.0.0.1"
