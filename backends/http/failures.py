@@ -3,6 +3,8 @@
 No text of an HTTP client is passed on: it may hold a URL, a header or a piece of an answer.
 """
 
+import os
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ from backends.http.dates import date_of
 
 LONGEST_PAUSE_S = 300.0
 _PAUSE_S = 1.0
+_OF_NO_AUTHORITY = frozenset({18, 19, 20, 21})
+"""OpenSSL's X509_V_ERR of chains whose end nobody vouches for: openssl-verification-options(1)."""
 
 
 class NoAnswer(Exception):
@@ -61,13 +65,25 @@ def _unconnected(where: str, cause: OSError) -> StorageError:
         case TimeoutError():
             return Unavailable(f"{where}: no answer in time")
         case ssl.SSLCertVerificationError():
-            return Unavailable(f"{where}: its TLS certificate is not to be trusted")
+            return Unavailable(f"{where}: its TLS certificate is not to be trusted{_doubt(cause)}")
         case ssl.SSLError():
             return Unavailable(f"{where}: no TLS connection can be made; is it a plain http one?")
         case _:
-            return Unavailable(
-                f"{where}: cannot be connected to ({cause.strerror or 'no such name'})"
-            )
+            return Unavailable(f"{where}: cannot be connected to ({_reason(cause)})")
+
+
+def _doubt(cause: ssl.SSLCertVerificationError) -> str:
+    doubt = f" ({cause.verify_message.rstrip('.')})"
+    if cause.verify_code in _OF_NO_AUTHORITY:
+        return f"{doubt}: if it is your own, name its authority's file in SSL_CERT_FILE"
+    return doubt
+
+
+def _reason(cause: OSError) -> str:
+    if isinstance(cause, socket.gaierror) or not cause.errno:
+        return cause.strerror or "no such name"
+    # What the event loop says instead repeats the address.
+    return os.strerror(cause.errno)
 
 
 def redirected(where: str, status: int) -> Unavailable:

@@ -11,7 +11,7 @@ from backends.http.client import ASKED_FROM, Answer, Client
 from backends.http.dates import seconds_of
 from backends.http.outgoing import gathered
 from backends.interface import PIECE
-from backends.webdav.authorizing import Authorizer
+from backends.webdav.authorizing import Authorizer, Nobody
 from backends.webdav.dialect import Destination
 from backends.webdav.hrefs import decoded, encoded
 from backends.webdav.multistatus import (
@@ -23,7 +23,7 @@ from backends.webdav.multistatus import (
     resources,
     statuses,
 )
-from backends.webdav.refusals import refusal
+from backends.webdav.refusals import nameless, refusal
 
 LONG_S: Final = 600.0
 """For what takes a server as long as the file is: COPY, and MOVE where that is a copy."""
@@ -101,6 +101,8 @@ class Dav:
             await answer.excerpt()
             if not self._authorizer.refused(answer.all("WWW-Authenticate")):
                 break
+        if isinstance(self._authorizer, Nobody):
+            raise nameless(self.where, method)
         raise refusal(self.where, method, 401, {})
 
     async def ask(

@@ -6,11 +6,19 @@ from backends.errors import Denied, Full, StorageError, Throttled, Unavailable, 
 from backends.http.failures import redirected, throttled
 
 DENIED = {
-    401: "does not accept the credentials: correct username and password, or token",
+    401: "does not accept the credentials, or not for this: correct username and password, or "
+    "token, or give the account the right to read and write there",
     403: "forbids it: give the account the right to read and write there",
     451: "forbids it",
 }
 _LOCKED_S = 1.0
+
+
+def nameless(where: str, doing: str) -> Denied:
+    """The error of a 401 to who has no credentials to say."""
+    return Denied(
+        f"{where}: {doing}: answered 401: the server asks who we are: set username and password, or token"
+    )
 
 
 def refusal(where: str, doing: str, status: int, headers: Mapping[str, str]) -> StorageError:

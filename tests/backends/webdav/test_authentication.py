@@ -68,8 +68,9 @@ async def test_who_has_the_password_is_served(
 async def test_who_has_another_is_denied_and_told_what_to_correct(
     asking: tuple[str, Running],
 ) -> None:
+    with pytest.raises(Denied, match="set username and password, or token"):
+        await storage_of(asking[1]).open()
     for who in (
-        {},
         {"username": USERNAME, "password": "wr0ng"},
         {"username": "bob", "password": PASSWORD},
         {"token": "wr0ng"},

@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from backends.errors import (
-    StorageError,
-    Unavailable,
-)
+from backends.errors import Denied, StorageError, Unavailable
 from backends.interface import PIECE
 from tests.backends.making import bytes_at, paths
 from tests.backends.webdav.lying import Lying, lying, on, status
@@ -41,6 +38,17 @@ async def test_credentials_follow_no_redirect(server: Lying) -> None:
                     await put(storage, "b/k", b"data")
         assert other.asked == []
     assert {headers.get("Authorization") for headers in server.headers} == {"Bearer t0k3n"}
+
+
+async def test_a_server_that_asks_who_we_are_is_told_by_what_is_set(server: Lying) -> None:
+    told: list[tuple[dict[str, Any], str]] = [
+        ({}, "asks who we are: set username and password, or token$"),
+        ({"token": "t0k3n"}, "not for this: correct username and password, or token, or give"),
+    ]
+    for given, text in told:
+        server.lies[:] = [on("PROPFIND", status(401, WWW_Authenticate='Basic realm="x"'), times=9)]
+        with pytest.raises(Denied, match=text):
+            await over(server, **given).open()
 
 
 async def test_a_secret_is_in_no_error(server: Lying) -> None:
