@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
-from gateway.cli.settings import given, load_or_exit, with_settings
+from gateway.cli.settings import given, load_or_exit, refuse, with_settings
 from gateway.server.failure import StartError
+from gateway.server.storages import refusals
 from gateway.server.tls import Certificate
 from gateway.settings.loader import Loaded
 from gateway.settings.model import Settings
 
 _SECRET_WORDS = ("secret", "password", "token", "access_key", "access-key", "private")
+_NO_SECRETS = frozenset({"allow_private"})
 _HIDDEN = "(hidden)"
 
 
@@ -41,6 +43,9 @@ def check(folder: Path | None, file: Path | None, **options: Any) -> None:
         except StartError as error:
             click.echo(str(error), err=True)
             raise SystemExit(int(error.exit)) from None
+    refused = list(refusals(settings))
+    if refused:
+        refuse(*refused)
     for warning in loaded.warnings:
         click.echo(f"Warning: {warning}", err=True)
     click.echo("The settings can be used.")
@@ -77,7 +82,7 @@ def _lines(loaded: Loaded) -> Iterator[str]:
         yield f"[storages.{name}]"
         yield f"type = {_toml(storage.type)}"
         for option, value in storage.given().items():
-            secret = any(word in option.lower() for word in _SECRET_WORDS)
+            secret = option not in _NO_SECRETS and any(w in option.lower() for w in _SECRET_WORDS)
             yield f"{option} = {_toml(_HIDDEN if secret else value)}"
 
 

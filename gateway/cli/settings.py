@@ -10,7 +10,7 @@ import click
 from gateway.cli import parameters
 from gateway.settings.loader import Loaded, load
 from gateway.settings.model import Settings, in_order, named
-from gateway.settings.problems import SettingsError
+from gateway.settings.problems import Problem, SettingsError
 from gateway.settings.table import written_default
 
 BAD_CONFIGURATION = 2
@@ -60,13 +60,16 @@ def load_or_exit(
     try:
         return load(flags=flags, environ=environ, folder=folder, file=file)
     except SettingsError as error:
-        refuse(error)
+        refuse(*(_styled(problem) for problem in error.problems))
 
 
-def refuse(error: SettingsError) -> NoReturn:
+def refuse(*problems: str) -> NoReturn:
     """Print every problem and exit 2."""
     click.echo(click.style("The settings cannot be used.", fg="red", bold=True), err=True)
-    for problem in error.problems:
-        key = click.style(problem.key, bold=True)
-        click.echo(f"  {key}: {problem.wrong} {problem.fix}", err=True)
+    for problem in problems:
+        click.echo(f"  {problem}", err=True)
     raise SystemExit(BAD_CONFIGURATION)
+
+
+def _styled(problem: Problem) -> str:
+    return f"{click.style(problem.key, bold=True)}: {problem.wrong} {problem.fix}"

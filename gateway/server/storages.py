@@ -1,7 +1,7 @@
 """The storages of the settings, made for whoever opens them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +68,22 @@ def storages_of(
             layered = _layered(name, _made(settings, name), observe)
             storages[name] = _cached(settings, name, layered, caches)
     return storages
+
+
+def refusals(settings: Settings) -> Iterator[str]:
+    """Why the server would not start with the storages of these settings, each with cause and fix. Nothing
+    is opened or connected to."""
+    for name in settings.storages:
+        if name not in settings.mirrors:
+            try:
+                _made(settings, name)
+            except StartError as error:
+                yield str(error)
+    if settings.storages[settings.home].type != "memory":
+        try:
+            catalog_of(settings, purpose="serve")
+        except StartError as error:
+            yield str(error)
 
 
 def _mirror(

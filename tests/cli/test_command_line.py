@@ -97,6 +97,31 @@ def test_config_check_reads_the_certificate(tmp_path: Path) -> None:
     assert f"{tmp_path}/gone.pem cannot be read" in result.stderr
 
 
+def test_config_check_refuses_what_a_start_would_and_names_all_of_it(tmp_path: Path) -> None:
+    (tmp_path / "s3front.toml").write_text(
+        "default_storage = 'nas'\n[storages.nas]\ntype = 'webdav'\nendpoint = 'http://nas.lan/dav'\n"
+        "username = 'me'\npassword = 'unseen'\n"
+        "[storages.disk]\ntype = 'local'\nroot = 'data'\ndurability = 'some'\n"
+    )
+    result = call("config", "check")
+    assert result.exit_code == 2
+    assert "storages.nas: endpoint is http" in result.stderr
+    assert "storages.disk: durability is" in result.stderr
+    assert "catalog: it is not set, and the default storage 'nas'" in result.stderr
+    assert "unseen" not in result.output
+    assert not (tmp_path / "data").exists()
+
+
+def test_config_show_hides_secrets_alone(tmp_path: Path) -> None:
+    (tmp_path / "s3front.toml").write_text(
+        "[storages.nas]\ntype = 'webdav'\nendpoint = 'https://nas.lan'\ntoken = 'unseen'\n"
+        "allow_private = true\n"
+    )
+    lines = call("config", "show").output.splitlines()
+    assert 'token = "(hidden)"' in lines
+    assert "allow_private = true" in lines
+
+
 def test_config_check_warns_about_unknown_names() -> None:
     result = call("config", "check", "data", S3FRONT_WORKER="3")
     assert result.exit_code == 0
