@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError
 from backends import registry
 from backends.cache.sizes import LEAST
 
+_REACHED_BY_S3 = frozenset({"cos", "kodo", "oss"})
+"""Services that have a protocol of their own, too. Each is the name of its profile."""
 _HEADER = re.compile(r"[!-~][ -~]{0,255}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -75,9 +77,10 @@ class StorageSettings(BaseModel):
     def _known(cls, value: str) -> str:
         known = sorted(registry.BACKENDS)
         if value not in known:
-            raise refusal(
-                f"there is no storage type {value!r}.", f"Known types: {', '.join(known)}."
-            )
+            fix = f"Known types: {', '.join(known)}."
+            if value in _REACHED_BY_S3:
+                fix = f'Use type = "s3", profile = "{value}" and its S3 endpoint.'
+            raise refusal(f"there is no storage type {value!r}.", fix)
         return value
 
     @model_validator(mode="after")
@@ -97,7 +100,8 @@ class StorageSettings(BaseModel):
         takes = {*backend.needs, *backend.may}
         for name in self.options:
             if name not in takes:
-                listed = ", ".join(sorted(takes)) or "nothing else"
+                cache = () if self.type == "local" else ("cache_size", "cache_directory")
+                listed = ", ".join(sorted({*takes, *cache})) or "nothing else"
                 raise refusal(
                     f"a storage of type {self.type!r} takes no {name!r}.",
                     f"Remove it; besides type it takes: {listed}.",

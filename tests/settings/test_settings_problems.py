@@ -60,6 +60,12 @@ def problem(
         ("S3FRONT_ROOT_ACCESS_KEY", "admin", "it is missing", "Set both"),
         ("S3FRONT_ROOT_SECRET_KEY", "secret123", "it is missing", "Set both"),
         ("S3FRONT_STORAGES__NAS__TYPE", "webdaw", "no storage type 'webdaw'", "Known types: "),
+        (
+            "S3FRONT_STORAGES__NAS__TYPE",
+            "oss",
+            "no storage type 'oss'",
+            'profile = "oss" and its S3',
+        ),
         ("S3FRONT_STORAGES__NAS__ROOT", "/n", "field required", "Add it"),
     ],
 )
@@ -117,7 +123,13 @@ def test_an_access_key_that_cannot_be_signed_with_is_refused(key: str) -> None:
             "[storages.disk]\ntype = 'local'\nroot = '/d'\nrot = 1",
             "storages.disk in s3front.toml",
             "takes no 'rot'",
-            "it takes: durability, root",
+            "it takes: durability, root.",
+        ),
+        (
+            "[storages.nas]\ntype = 'webdav'\nendpoint = 'https://n'\nuser = 'me'",
+            "storages.nas in s3front.toml",
+            "takes no 'user'",
+            "it takes: allow_private, cache_directory, cache_size, chunk_size, ",
         ),
         (
             "[storages.'A B']\ntype = 'memory'",
