@@ -16,7 +16,7 @@ from gateway.safekeeping import marks
 from gateway.safekeeping.copying import Outcome
 from gateway.safekeeping.marks import BACKUP, UNFINISHED, Mark
 from gateway.safekeeping.replica import Plan, copy_credentials, make
-from gateway.server.directories import LOCK_NAME, Directories, existing_catalog
+from gateway.server.directories import LOCK_NAME, Directories, catalog_of, existing_catalog
 from gateway.server.failure import Exit, StartError
 from gateway.server.storages import storages_of
 from gateway.settings.loader import HOME_STORAGE, load
@@ -95,7 +95,11 @@ def restore(source: Path, target: Path, storage: str, verify: bool) -> None:
 
     def run() -> str:
         settings = load(flags={}, environ={}, folder=source).settings
-        _catalog_to_copy(settings)
+        if not catalog_of(settings, purpose="restore").is_file():
+            raise StartError(
+                f"There is no backup in {source}. Name the directory that `s3front backup` made.",
+                exit=Exit.STORAGE_FAILED,
+            )
         unfinished = marks.read(source / RESERVED, UNFINISHED)
         if unfinished is not None:
             raise StartError(

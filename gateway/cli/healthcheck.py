@@ -66,7 +66,8 @@ def ask(settings: Settings, timeout_s: float) -> tuple[bool, str]:
         answer = connection.getresponse()
         said = answer.read(200).decode("utf-8", "replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        return False, f"{listen} does not answer: {error}. Is the server running there?"
+        how = "without TLS" if settings.tls_cert is None else "with TLS"
+        return False, f"{listen} does not answer: {error}. Is the server running there, {how}?"
     finally:
         connection.close()
     if answer.status == http.client.OK:

@@ -59,7 +59,8 @@ def index(name: str, folder: Path | None, file: Path | None, *, as_json: bool) -
         with progress_bars() as steps:
             indexing = asyncio.run(_index(settings, catalog, name, steps))
     except NoSuchBucket:
-        click.echo(f"There is no bucket {name!r}.", err=True)
+        fix = "Create it: a folder of that name becomes its content."
+        click.echo(f"There is no bucket {name!r}. {fix}", err=True)
         raise SystemExit(Exit.FAILED) from None
     except (StartError, StorageError, CatalogError, OSError) as error:
         click.echo(f"{click.style('Cannot index.', fg='red', bold=True)} {error}", err=True)

@@ -42,10 +42,10 @@ def serve(
 ) -> None:
     """Serve S3 until SIGTERM or Ctrl-C. SIGHUP reloads settings and certificate.
 
-    DIR is a directory whose first-level folders become buckets; files that are in them already
-    are not served. Without DIR and -c the settings are in ./s3front.toml, or the directory is
-    ./data. Catalog and generated keys are kept in DIR/.s3front. A flag goes before the
-    environment, that before the file.
+    DIR is a directory whose first-level folders become buckets, and the files in these objects:
+    those that are there already, and those that others put there later. Without DIR and -c the
+    settings are in ./s3front.toml, or the directory is ./data. Catalog and generated keys are kept
+    in DIR/.s3front. A flag goes before the environment, that before the file.
 
     The owner's keys are S3FRONT_ROOT_ACCESS_KEY and S3FRONT_ROOT_SECRET_KEY (or, with _FILE
     appended, files that hold them); without them keys are generated and printed once.

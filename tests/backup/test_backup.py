@@ -402,7 +402,7 @@ def test_what_holds_something_else_is_not_written_to(small: Path, tmp_path: Path
         (("backup", tmp_path / "new", tmp_path / "nowhere"), "There is no catalog at"),
         (("restore", tmp_path / "backup", full), "is not empty and not the restore to go on"),
         (("restore", tmp_path / "backup", small), "is not empty and not the restore to go on"),
-        (("restore", tmp_path / "nowhere", tmp_path / "new"), "There is no catalog at"),
+        (("restore", tmp_path / "nowhere", tmp_path / "new"), "There is no backup in"),
         (("restore", tmp_path / "backup", tmp_path / "backup" / "in"), "lie in one another"),
     ):
         result = call(*arguments)

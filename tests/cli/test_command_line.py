@@ -227,6 +227,7 @@ def test_healthcheck_exits_1_if_nobody_answers_or_the_settings_are_wrong() -> No
         nobody = call("healthcheck", "--address", address, "--timeout", "0.5")
     assert nobody.exit_code == 1
     assert "does not answer" in nobody.stderr
+    assert "Is the server running there, without TLS?" in nobody.stderr
     assert call("healthcheck", S3FRONT_WORKERS="x").exit_code == 1
 
 

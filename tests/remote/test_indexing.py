@@ -268,7 +268,8 @@ def test_the_command_indexes_beside_a_server(tmp_path: Path) -> None:
         assert (answer.body, answer.headers["content-type"]) == (b"3", "image/jpeg")
         assert live.client.get("photos", "6.jpg").status == 404
         missing = command(config, "nothing")
-        assert (missing.returncode, missing.stderr) == (1, "There is no bucket 'nothing'.\n")
+        assert missing.returncode == 1
+        assert missing.stderr.startswith("There is no bucket 'nothing'. Create it: ")
         help_ = subprocess.run(
             [sys.executable, "-m", "gateway.cli.main", "index", "--help"],
             capture_output=True,
