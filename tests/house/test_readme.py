@@ -1,7 +1,13 @@
+import configparser
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from gateway.cli.main import main
+from gateway.server.storages import refusals
 from gateway.settings.loader import load
 from tests.house.readme_tables import README, with_tables
 
@@ -33,6 +39,34 @@ def test_the_configuration_file_of_the_readme_can_be_used(tmp_path: Path) -> Non
     settings = load(flags={}, environ={}, file=file).settings
     assert [(one.name, one.storage) for one in settings.buckets] == [("thumbnails", "scratch")]
     assert settings.home == "disk"
+
+
+def test_each_configuration_file_of_the_docs_can_be_used(tmp_path: Path) -> None:
+    """What is on a page after its first one may leave the catalog out."""
+    file = tmp_path / "s3front.toml"
+    for page in (README, *(ROOT / "docs").glob("*.md")):
+        blocks = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
+        catalog = "".join(re.findall(r"(?m)^catalog .*\n", "".join(blocks[:1])))
+        for number, block in enumerate(blocks):
+            text = catalog + block if number and "\ncatalog " not in f"\n{block}" else block
+            file.write_text(re.sub(r'"file:[^"]*"', '"a-secret"', text))
+            settings = load(flags={}, environ={}, file=file).settings
+            assert list(refusals(settings)) == [], f"{page.name}: {block}"
+
+
+def test_the_unit_of_systemd_starts_a_server_and_ends_on_wrong_settings(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "restarting.md").read_text()
+    written = re.search(r"```ini\n(.*?)```", page, re.DOTALL)
+    assert written is not None
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.read_string(written[1])
+    service = unit["Service"]
+    program, *words = shlex.split(service["ExecStart"])
+    assert program.endswith("/bin/s3front")
+    assert words[-1] == "/etc/s3front.toml"
+    result = CliRunner().invoke(main, [*words[:-1], str(tmp_path / "none.toml")])
+    assert "none.toml: it cannot be read" in result.stderr
+    assert result.exit_code == int(service["RestartPreventExitStatus"])
 
 
 def test_ci_runs_the_test_command_of_the_readme_and_nothing_else() -> None:
