@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -51,7 +51,7 @@ def list_(file: Path | None) -> None:
 @parameters.config
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def test(names: Sequence[str], file: Path | None, *, as_json: bool) -> None:
-    """Try whether storages work: all of them, or those that are named.
+    """Try whether storages work: all of them, or those that are named. Of a mirror: its members.
 
     Something small is written below the reserved name, read, read in part, listed, copied and deleted
     again; clocks are compared. What is wrong is told with what to change. The server may run.
@@ -62,7 +62,7 @@ def test(names: Sequence[str], file: Path | None, *, as_json: bool) -> None:
             known = ", ".join(settings.storages)
             click.echo(f"There is no storage {name!r}; the settings have: {known}.", err=True)
             raise SystemExit(int(Exit.BAD_CONFIGURATION))
-    work = [_works(settings, name, as_json=as_json) for name in names or settings.storages]
+    work = [_works(settings, name, as_json=as_json) for name in _tried(settings, names)]
     raise SystemExit(0 if all(work) else int(Exit.STORAGE_FAILED))
 
 
@@ -76,6 +76,16 @@ def place_of(one: StorageSettings) -> str:
     if one.options.get("prefix"):
         place = f"{place}, prefix {one.options['prefix']}"
     return place
+
+
+def _tried(settings: Settings, names: Sequence[str]) -> Iterable[str]:
+    """Each once, and the members of a mirror after it."""
+    mirrors = settings.mirrors
+    found: dict[str, None] = {}
+    for name in names or settings.storages:
+        members = mirrors[name].storages if name in mirrors else ()
+        found.update(dict.fromkeys((name, *members)))
+    return found
 
 
 def _works(settings: Settings, name: str, *, as_json: bool) -> bool:

@@ -61,6 +61,16 @@ def test_what_works_exits_well(file: Path) -> None:
     assert "ok    read a range of it" in tried.output
 
 
+def test_of_a_mirror_the_members_are_tried_each_once(file: Path) -> None:
+    places = f'catalog = "{file.parent}/catalog.db"\ndefault_storage = "safe"'
+    mirror = '[storages.safe]\ntype = "mirror"\nstorages = ["disk", "broken"]\n'
+    file.write_text(file.read_text().replace('default_storage = "disk"', places) + mirror)
+    tried = call(file, "test", "safe", "disk")
+    assert tried.exit_code == 3
+    told = [line.partition(":")[0] for line in tried.output.splitlines() if line[0] != " "]
+    assert told == ["safe", "disk", "broken"]
+
+
 def test_what_does_not_exits_with_3(file: Path) -> None:
     tried = call(file, "test", "disk", "broken")
     assert tried.exit_code == 3
