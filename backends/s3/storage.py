@@ -1,5 +1,6 @@
 """A bucket of any S3 service as a storage."""
 
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -35,6 +36,7 @@ from sigv4.canonical import quoted_path
 
 _PART = 1024**3
 """Bytes of a part of a copy that is too large for one request."""
+_OF_NOTHING = hashlib.md5(usedforsecurity=False).hexdigest()
 _ANY = Limits(max_path=2**16, max_segment=2**16)
 
 
@@ -233,7 +235,7 @@ class S3Storage(Storage):
             size=size,
         )
         await answer.aclose()
-        return _etag(answer)
+        return _etag_of_bytes(answer, size)
 
     async def copy_part(
         self,
@@ -401,7 +403,7 @@ class S3Storage(Storage):
         await answer.aclose()
         return Stored(
             path=path,
-            fingerprint=Fingerprint(size=size, stamp=_etag(answer)),
+            fingerprint=Fingerprint(size=size, stamp=_etag_of_bytes(answer, size)),
             modified_ns=_time_ns(answer, "Date"),
         )
 
@@ -416,6 +418,15 @@ def _can_begin_a_path(prefix: str) -> bool:
 
 def _etag(answer: Answer) -> str:
     return plain_etag(answer.headers.get("etag", ""))
+
+
+def _etag_of_bytes(answer: Answer, size: int) -> str:
+    """Unavailable if it is that of no bytes: services built on a web framework may take a body for a form,
+    by its Content-Type, and store what is left of it."""
+    etag = _etag(answer)
+    if size and etag == _OF_NOTHING:
+        raise Unavailable(f"the service says that it has stored nothing of {size} bytes")
+    return etag
 
 
 def _time_ns(answer: Answer, name: str) -> int:

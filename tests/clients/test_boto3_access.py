@@ -23,8 +23,12 @@ def _fetch(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> tuple[int, bytes]:
-    """Status and body, with no client's help."""
-    request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))
+    """Status and body, with no client's help. urllib would call a body a form, of which moto, where it is
+    the storage, keeps nothing."""
+    told = {"Content-Type": "application/octet-stream", **(headers or {})}
+    request = urllib.request.Request(
+        url, data=body, method=method, headers=(headers or {}) if body is None else told
+    )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read()

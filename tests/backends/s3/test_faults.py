@@ -133,6 +133,26 @@ async def test_what_was_stored_may_be_called_unavailable(rig: Rig) -> None:
     assert await bytes_at(rig.straight, "b/new") == b"data"
 
 
+@pytest.mark.parametrize("name", ["write", "upload"])
+async def test_a_service_that_says_it_has_stored_nothing_has_not_stored_it(
+    rig: Rig, name: str
+) -> None:
+    of_nothing = header(b"ETag", b'"d41d8cd98f00b204e9800998ecf8427e"')
+    rig.fail(*[None] * (name == "upload"), of_nothing)
+    with pytest.raises(Unavailable, match="stored nothing of"):
+        await VERBS[name](rig.storage, rig.of)
+    rig.fail(of_nothing)
+    stored = await rig.storage.write("b/empty", body(), size=0)
+    assert stored.fingerprint.size == 0
+
+
+async def test_moto_takes_a_form_for_no_object(rig: Rig) -> None:
+    """As services on web frameworks may; urllib and curl call all they send a form unless they are told."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    with pytest.raises(Unavailable, match="stored nothing of"):
+        await rig.storage.write("b/new", body(b"data"), size=4, headers=form)
+
+
 @pytest.mark.parametrize("after", [0, 1, len(OLD) - 1])
 async def test_an_object_that_is_cut_is_damaged(rig: Rig, after: int) -> None:
     rig.fail(CutAnswer(after))
