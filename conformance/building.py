@@ -112,8 +112,9 @@ def _install_npm(lock: Path, place: Path) -> None:
     _run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], folder=place, environment={})
 
 
-def maven_classpath(source: Path, folder: Path) -> Path:
-    """Compile the Maven project in ``source``; a file with the class path. BuildError."""
+def maven_build(source: Path, folder: Path) -> Path:
+    """Compile the Maven project in ``source``; a file of arguments that tell ``java`` the class path.
+    BuildError."""
     if shutil.which("mvn") is None:
         raise BuildError("Maven is missing: install it, with a JDK 17 or newer")
     place = folder / source.name
@@ -122,9 +123,9 @@ def maven_classpath(source: Path, folder: Path) -> Path:
     libraries = place / "libraries"
     goals = ["compile", "dependency:build-classpath", f"-Dmdep.outputFile={libraries}"]
     _run(["mvn", "--quiet", "--batch-mode", *goals], folder=place, environment={})
-    path = place / "classpath"
-    path.write_text(f"{place / 'target/classes'}:{libraries.read_text()}")
-    return path
+    arguments = place / "arguments"
+    arguments.write_text(f'-cp "{place / "target/classes"}:{libraries.read_text().strip()}"')
+    return arguments
 
 
 def _made_once(pins: Path, folder: Path, product: str, make: Callable[[Path, Path], None]) -> Path:

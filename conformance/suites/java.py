@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.building import maven_classpath
+from conformance.building import maven_build
 from conformance.outcome import Suite
 from conformance.scripted import scripted
 
@@ -25,13 +25,13 @@ def _version() -> str:
     return f"software.amazon.awssdk {found[1]}"
 
 
-def _command(classpath: Path) -> Sequence[str | Path]:
-    return ["java", "-cp", classpath.read_text().strip(), "JavaSdk"]
+def _command(arguments: Path) -> Sequence[str | Path]:
+    return ["java", f"@{arguments}", "JavaSdk"]
 
 
 SUITE = Suite(
     name="java",
     version=_version(),
-    build=lambda folder: maven_classpath(_SOURCE, folder),
+    build=lambda folder: maven_build(_SOURCE, folder),
     cases=scripted(_command, _CASES),
 )
