@@ -29,6 +29,7 @@ from conformance.suites import (
     python_libraries,
     registry,
     restic,
+    rust,
     s3fs_fuse,
 )
 from tests.clients.boto import client, emptied
@@ -37,6 +38,7 @@ from tests.clients.endpoint import ROOT, STORAGES, Endpoint, configured, served
 SUITES: tuple[Suite, ...] = (
     mc.SUITE,
     go.SUITE,
+    rust.SUITE,
     java.SUITE,
     javascript_applications.SUITE,
     restic.SUITE,

@@ -52,6 +52,19 @@ def go_build(source: Path, folder: Path) -> Path:
     return program
 
 
+def cargo_build(source: Path, folder: Path) -> Path:
+    """``cargo build`` of the crate in ``source`` into ``folder``; the program. BuildError."""
+    if shutil.which("cargo") is None:
+        raise BuildError("Cargo is missing: install Rust 1.95 or newer")
+    target = folder / source.name
+    _run(
+        ["cargo", "build", "--quiet", "--locked", "--target-dir", str(target)],
+        folder=source,
+        environment={},
+    )
+    return target / "debug" / source.name
+
+
 def debian(program: str, *packages: str) -> Path:
     """A program of Debian packages, which are installed if one is missing. BuildError."""
     path = Path(program)

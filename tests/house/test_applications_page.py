@@ -22,7 +22,16 @@ def test_every_suite_of_an_application_is_on_the_page_and_no_other() -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["Django", "DVC", "MLflow", "Delta Lake", "CNCF Distribution", "PocketBase", "Litestream"],
+    [
+        "Django",
+        "DVC",
+        "MLflow",
+        "Delta Lake",
+        "CNCF Distribution",
+        "PocketBase",
+        "Litestream",
+        "AWS SDK for Rust",
+    ],
 )
 def test_versions_on_the_page_are_those_that_are_installed(word: str) -> None:
     row = re.search(rf"^\| \[{word}\][^|]*\| (\S+)[^|]*\|", PAGE, re.MULTILINE)
@@ -36,6 +45,7 @@ def _pinned(word: str) -> str:
         "CNCF Distribution": "registry",
         "PocketBase": "pocketbase",
         "Litestream": "litestream",
+        "AWS SDK for Rust": "rust",
     }
     if word in built:
         return next(each.version for each in SUITES if each.name == built[word])
