@@ -30,6 +30,7 @@ from conformance.suites import (
     registry,
     restic,
     rust,
+    rust_s3,
     s3fs_fuse,
 )
 from tests.clients.boto import client, emptied
@@ -39,6 +40,7 @@ SUITES: tuple[Suite, ...] = (
     mc.SUITE,
     go.SUITE,
     rust.SUITE,
+    rust_s3.SUITE,
     java.SUITE,
     javascript_applications.SUITE,
     restic.SUITE,

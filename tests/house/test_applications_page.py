@@ -31,6 +31,7 @@ def test_every_suite_of_an_application_is_on_the_page_and_no_other() -> None:
         "PocketBase",
         "Litestream",
         "AWS SDK for Rust",
+        "rust-s3",
     ],
 )
 def test_versions_on_the_page_are_those_that_are_installed(word: str) -> None:
@@ -46,6 +47,7 @@ def _pinned(word: str) -> str:
         "PocketBase": "pocketbase",
         "Litestream": "litestream",
         "AWS SDK for Rust": "rust",
+        "rust-s3": "rust_s3",
     }
     if word in built:
         return next(each.version for each in SUITES if each.name == built[word])
