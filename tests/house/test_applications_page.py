@@ -30,6 +30,7 @@ def test_every_suite_of_an_application_is_on_the_page_and_no_other() -> None:
         "CNCF Distribution",
         "PocketBase",
         "Litestream",
+        "Hadoop",
         "AWS SDK for Rust",
         "rust-s3",
     ],
@@ -46,6 +47,7 @@ def _pinned(word: str) -> str:
         "CNCF Distribution": "registry",
         "PocketBase": "pocketbase",
         "Litestream": "litestream",
+        "Hadoop": "hadoop",
         "AWS SDK for Rust": "rust",
         "rust-s3": "rust_s3",
     }
