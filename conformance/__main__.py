@@ -34,6 +34,7 @@ from conformance.suites import (
     rust,
     rust_s3,
     s3fs_fuse,
+    spark,
 )
 from tests.clients.boto import client, emptied
 from tests.clients.endpoint import ROOT, STORAGES, Endpoint, configured, served
@@ -45,6 +46,7 @@ SUITES: tuple[Suite, ...] = (
     rust_s3.SUITE,
     java.SUITE,
     hadoop.SUITE,
+    spark.SUITE,
     perl.SUITE,
     javascript_applications.SUITE,
     restic.SUITE,

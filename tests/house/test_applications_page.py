@@ -31,6 +31,7 @@ def test_every_suite_of_an_application_is_on_the_page_and_no_other() -> None:
         "PocketBase",
         "Litestream",
         "Hadoop",
+        "Spark",
         "AWS SDK for Rust",
         "rust-s3",
     ],
@@ -48,6 +49,7 @@ def _pinned(word: str) -> str:
         "PocketBase": "pocketbase",
         "Litestream": "litestream",
         "Hadoop": "hadoop",
+        "Spark": "spark",
         "AWS SDK for Rust": "rust",
         "rust-s3": "rust_s3",
     }
