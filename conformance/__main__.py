@@ -19,6 +19,7 @@ from conformance.suites import (
     duplicity,
     dvc,
     go,
+    go_cdk,
     hadoop,
     java,
     javascript_applications,
@@ -42,6 +43,7 @@ from tests.clients.endpoint import ROOT, STORAGES, Endpoint, configured, served
 SUITES: tuple[Suite, ...] = (
     mc.SUITE,
     go.SUITE,
+    go_cdk.SUITE,
     rust.SUITE,
     rust_s3.SUITE,
     java.SUITE,

@@ -19,7 +19,7 @@ def go() -> Path:
         (path for path in ("/usr/local/go/bin/go",) if Path(path).exists()), None
     )
     if found is None:
-        raise BuildError("Go is missing: install it from your distribution, 1.23 or newer")
+        raise BuildError("Go is missing: install it 1.26.6 or newer")
     return Path(found)
 
 
@@ -50,6 +50,12 @@ def go_build(source: Path, folder: Path) -> Path:
         environment={},
     )
     return program
+
+
+def required(go_mod: Path, module: str) -> str:
+    """The module and its version, as a ``go.mod`` of ours requires it."""
+    words = [line.removeprefix("require").split() for line in go_mod.read_text().splitlines()]
+    return " ".join(next(each for each in words if each[:1] == [module]))
 
 
 def cargo_build(source: Path, folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from conformance.building import go_build
+from conformance.building import go_build, required
 from conformance.outcome import Suite
 from conformance.scripted import scripted
 
@@ -20,15 +20,9 @@ _CASES = {
     "configuration": "configuration reads, versioning refused",
 }
 
-
-def _version() -> str:
-    lines = (_SOURCE / "go.mod").read_text().splitlines()
-    return next(line.strip() for line in lines if "aws-sdk-go-v2/service/s3 " in line)
-
-
 SUITE = Suite(
     name="go",
-    version=_version(),
+    version=required(_SOURCE / "go.mod", "github.com/aws/aws-sdk-go-v2/service/s3"),
     build=lambda folder: go_build(_SOURCE, folder),
     cases=scripted(lambda program: [program], _CASES),
 )
