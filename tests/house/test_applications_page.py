@@ -28,6 +28,7 @@ _BUILT = {
     "Spark": "spark",
     "AWS SDK for Rust": "rust",
     "rust-s3": "rust_s3",
+    "rclone": "rclone",
     "Go Cloud Development Kit": "go_cdk",
 }
 """Programs that a suite builds: their name on the page ▶ the suite."""
