@@ -28,6 +28,7 @@ from conformance.suites import (
     mc,
     mlflow,
     objstore,
+    opentofu,
     perl,
     pocketbase,
     python_libraries,
@@ -65,6 +66,7 @@ SUITES: tuple[Suite, ...] = (
     registry.SUITE,
     pocketbase.SUITE,
     litestream.SUITE,
+    opentofu.SUITE,
     s3fs_fuse.SUITE,
 )
 _HERE = Path(__file__).resolve().parent

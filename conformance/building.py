@@ -1,10 +1,12 @@
 """Building clients at pinned versions, below build/."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -49,6 +51,25 @@ def go_build(source: Path, folder: Path) -> Path:
         folder=source,
         environment={},
     )
+    return program
+
+
+def go_build_of(module: str, version: str, package: str, folder: Path) -> Path:
+    """As ``go_install`` of ``module/package``, for a module whose ``go.mod`` replaces another: it is built
+    where Go keeps its source, with the sums that it brings. BuildError."""
+    name = package.rpartition("/")[2]
+    program = folder / f"{name}-{version}" / name
+    if not program.exists():
+        told = _run(
+            [str(go()), "mod", "download", "-json", f"{module}@{version}"],
+            folder=Path(tempfile.gettempdir()),
+            environment={},
+        )
+        _run(
+            [str(go()), "build", "-mod=readonly", "-o", str(program), f"./{package}"],
+            folder=Path(json.loads(told)["Dir"]),
+            environment={},
+        )
     return program
 
 
@@ -160,7 +181,8 @@ def _made_once(pins: Path, folder: Path, product: str, make: Callable[[Path, Pat
     return place / product
 
 
-def _run(command: list[str], *, folder: Path, environment: Mapping[str, str]) -> None:
+def _run(command: list[str], *, folder: Path, environment: Mapping[str, str]) -> str:
+    """What it printed."""
     whole = {**os.environ, "GOFLAGS": "-buildvcs=false", **environment}
     done = subprocess.run(
         command, cwd=folder, env=whole, capture_output=True, timeout=_BUILD_S, check=False
@@ -168,3 +190,4 @@ def _run(command: list[str], *, folder: Path, environment: Mapping[str, str]) ->
     if done.returncode:
         words = (done.stdout + done.stderr).decode(errors="replace")[-2000:]
         raise BuildError(f"{' '.join(command)} failed:\n{words}")
+    return done.stdout.decode(errors="replace")

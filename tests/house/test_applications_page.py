@@ -28,6 +28,7 @@ _BUILT = {
     "Spark": "spark",
     "AWS SDK for Rust": "rust",
     "rust-s3": "rust_s3",
+    "OpenTofu": "opentofu",
     "rclone": "rclone",
     "Go Cloud Development Kit": "go_cdk",
 }
