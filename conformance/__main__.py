@@ -39,6 +39,7 @@ from conformance.suites import (
     rust_s3,
     s3fs_fuse,
     spark,
+    tusd,
 )
 from tests.clients.boto import client, emptied
 from tests.clients.endpoint import ROOT, STORAGES, Endpoint, configured, served
@@ -67,6 +68,7 @@ SUITES: tuple[Suite, ...] = (
     pocketbase.SUITE,
     litestream.SUITE,
     opentofu.SUITE,
+    tusd.SUITE,
     s3fs_fuse.SUITE,
 )
 _HERE = Path(__file__).resolve().parent

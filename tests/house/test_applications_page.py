@@ -29,6 +29,7 @@ _BUILT = {
     "AWS SDK for Rust": "rust",
     "rust-s3": "rust_s3",
     "OpenTofu": "opentofu",
+    "tusd": "tusd",
     "rclone": "rclone",
     "Go Cloud Development Kit": "go_cdk",
 }
