@@ -40,6 +40,7 @@ from conformance.suites import (
     s3fs_fuse,
     spark,
     tusd,
+    victoriametrics,
 )
 from tests.clients.boto import client, emptied
 from tests.clients.endpoint import ROOT, STORAGES, Endpoint, configured, served
@@ -69,6 +70,7 @@ SUITES: tuple[Suite, ...] = (
     litestream.SUITE,
     opentofu.SUITE,
     tusd.SUITE,
+    victoriametrics.SUITE,
     s3fs_fuse.SUITE,
 )
 _HERE = Path(__file__).resolve().parent

@@ -30,6 +30,7 @@ _BUILT = {
     "rust-s3": "rust_s3",
     "OpenTofu": "opentofu",
     "tusd": "tusd",
+    "VictoriaMetrics": "victoriametrics",
     "rclone": "rclone",
     "Go Cloud Development Kit": "go_cdk",
 }
