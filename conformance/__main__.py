@@ -38,6 +38,7 @@ from conformance.suites import (
     rust,
     rust_s3,
     s3fs_fuse,
+    seaweedfs,
     spark,
     tusd,
     victoriametrics,
@@ -71,6 +72,7 @@ SUITES: tuple[Suite, ...] = (
     opentofu.SUITE,
     tusd.SUITE,
     victoriametrics.SUITE,
+    seaweedfs.SUITE,
     s3fs_fuse.SUITE,
 )
 _HERE = Path(__file__).resolve().parent
