@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -90,6 +91,12 @@ def cargo_build(source: Path, folder: Path) -> Path:
         environment={},
     )
     return target / "debug" / source.name
+
+
+def required_crate(cargo_toml: Path, name: str) -> str:
+    """The crate and its version, as a ``Cargo.toml`` of ours requires it."""
+    crate = tomllib.loads(cargo_toml.read_text())["dependencies"][name]
+    return f"{name} {crate['version'].removeprefix('=')}"
 
 
 def debian(program: str, *packages: str) -> Path:

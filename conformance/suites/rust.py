@@ -1,9 +1,8 @@
 """The AWS SDK for Rust: our own small program in rust_sdk/."""
 
-import tomllib
 from pathlib import Path
 
-from conformance.building import cargo_build
+from conformance.building import cargo_build, required_crate
 from conformance.outcome import Suite
 from conformance.scripted import scripted
 
@@ -25,14 +24,9 @@ _CASES = {
 }
 
 
-def _version() -> str:
-    crates = tomllib.loads((_SOURCE / "Cargo.toml").read_text())["dependencies"]
-    return f"aws-sdk-s3 {crates['aws-sdk-s3']['version'].removeprefix('=')}"
-
-
 SUITE = Suite(
     name="rust",
-    version=_version(),
+    version=required_crate(_SOURCE / "Cargo.toml", "aws-sdk-s3"),
     build=lambda folder: cargo_build(_SOURCE, folder),
     cases=scripted(lambda program: [program], _CASES),
 )

@@ -1,9 +1,8 @@
 """The crate rust-s3: our own small program in rust_s3/."""
 
-import tomllib
 from pathlib import Path
 
-from conformance.building import cargo_build
+from conformance.building import cargo_build, required_crate
 from conformance.outcome import Suite
 from conformance.scripted import scripted
 
@@ -18,14 +17,9 @@ _CASES = {
 }
 
 
-def _version() -> str:
-    crates = tomllib.loads((_SOURCE / "Cargo.toml").read_text())["dependencies"]
-    return f"rust-s3 {crates['rust-s3']['version'].removeprefix('=')}"
-
-
 SUITE = Suite(
     name="rust_s3",
-    version=_version(),
+    version=required_crate(_SOURCE / "Cargo.toml", "rust-s3"),
     build=lambda folder: cargo_build(_SOURCE, folder),
     cases=scripted(lambda program: [program], _CASES),
 )

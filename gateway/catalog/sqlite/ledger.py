@@ -54,7 +54,7 @@ class Ledger:
         guard: Guard,
         *,
         process: str = "",
-        tell_doomed: Callable[[], None] = lambda: None,
+        tell_doomed: Callable[[], None],
     ) -> None:
         self.connection = connection
         self.process = process
